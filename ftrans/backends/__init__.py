@@ -1,0 +1,1 @@
+"""What runs programs: one sub-package per backend. Importing this package imports no compiler."""

@@ -1,0 +1,437 @@
+"""What each builder operation is in LLVM IR, for each kind of dtype: one element in registers, no branches.
+
+`RULES[name, kind]` writes the operation for values of a kind: "f" floats, "i" signed and "u" unsigned integers, "b" bool.
+Floating-point + - * / sqrt and comparisons are single IEEE instructions without fast-math flags, so they give NumPy's bits.
+Functions without a rule are looked up among the vector routines, then in libm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ftrans.backends.numba import vecmath
+from ftrans.backends.numba.asm import REGISTER, Function, is_float, literal
+from ftrans.lowering.builder import PREDICATES, Builder
+from ftrans.lowering.loops import ITEMSIZE
+
+KINDS = {dtype: {"b": "b", "u": "u", "i": "i", "f": "f"}[dtype[0]] for dtype in ITEMSIZE}
+"""b, u, i or f, by dtype."""
+
+LIBM = {
+    "power": "pow", "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2", "arcsinh": "asinh",
+    "arccosh": "acosh", "arctanh": "atanh", "cbrt": "cbrt", "hypot": "hypot", "erf": "erf", "erfc": "erfc",
+}  # fmt: skip
+"""The C function of operations that have neither a rule nor a vector routine, by builder name; float32 adds an f."""
+
+COST = {"routine": 15, "libm": 100, "division": 5}
+"""Rough cost of one element in tenths of a nanosecond, where it is not 1. It decides when the GIL is released."""
+
+
+class Val(NamedTuple):
+    """A value in a register."""
+
+    name: str
+    dtype: str
+
+
+class IRBuilder(Builder[Val]):
+    """Writes operations into a function. `huge` collects the i1 names that say "an argument was beyond a routine"."""
+
+    def __init__(self, function: Function, slow: bool) -> None:
+        self.f = function
+        self.slow = slow
+        self.huge: list[str] = []
+        self.routines: list[tuple[str, str, frozenset[str]]] = []
+        self.cost = 0
+
+    def apply(self, name: str, *args: Val) -> Val:
+        dtype = args[0].dtype
+        if any(x.dtype != dtype for x in args):
+            raise TypeError(f"{name} of {', '.join(x.dtype for x in args)}: convert to one dtype first")
+        rule = RULES.get((name, KINDS[dtype]))
+        self.cost += COST["division"] if name in ("divide", "sqrt", "reciprocal") else 1
+        result = rule(self, *args) if rule else self._function(name, *args)
+        return result if result.dtype == dtype or name in PREDICATES else Val(result.name, dtype)
+
+    def _function(self, name: str, *args: Val) -> Val:
+        """A call of a vector routine or of libm."""
+        dtype = args[0].dtype
+        type_ = REGISTER[dtype]
+        if KINDS[dtype] != "f":
+            raise TypeError(f"kernels have no {name} of {dtype}: convert to float64 first")
+        if name in vecmath.ROUTINES:
+            self.cost += COST["routine"]
+            limited = name in vecmath.LIMITED
+            entry = vecmath.routine(name, type_, slow=self.slow and limited)
+            self.routines.append(entry)
+            if limited and not self.slow:
+                self.huge.append(self._beyond(args[0], vecmath.HUGE))
+            return Val(self.f.let(f"call {type_} @{entry[0]}({type_} {args[0].name})"), dtype)
+        if name not in LIBM:
+            raise TypeError(f"kernels have no operation {name}")
+        self.cost += COST["libm"]
+        suffix = "f" if type_ == "float" else ""
+        return Val(self.f.call(type_, LIBM[name] + suffix, *[f"{type_} {x.name}" for x in args]), dtype)
+
+    def _beyond(self, x: Val, limit: float) -> str:
+        type_ = REGISTER[x.dtype]
+        return self.f.let(f"fcmp ogt {type_} {self.f.intrinsic('fabs', type_, x.name)}, {literal(limit, type_)}")
+
+    def where(self, condition: Val, x: Val, y: Val) -> Val:
+        return self.select(condition.name, x, y)
+
+    def constant(self, value: float | int | bool, dtype: str) -> Val:
+        return Val(literal(value, REGISTER[dtype]), dtype)
+
+    def convert(self, x: Val, dtype: str) -> Val:
+        return convert(self, x, dtype)
+
+    # What rules are written with.
+
+    def two(self, instruction: str, x: Val, y: Val) -> Val:
+        """A two-operand instruction on values of one type."""
+        return Val(self.f.let(f"{instruction} {REGISTER[x.dtype]} {x.name}, {y.name}"), x.dtype)
+
+    def compare(self, predicate: str, x: Val, y: Val) -> Val:
+        """An `fcmp` or `icmp` instruction; predicate includes that word."""
+        return Val(self.two(predicate, x, y).name, "bool")
+
+    def select(self, condition: str, x: Val, y: Val) -> Val:
+        type_ = REGISTER[x.dtype]
+        return Val(self.f.let(f"select i1 {condition}, {type_} {x.name}, {type_} {y.name}"), x.dtype)
+
+    def intrinsic(self, name: str, *args: Val) -> Val:
+        return Val(self.f.intrinsic(name, REGISTER[args[0].dtype], *[x.name for x in args]), args[0].dtype)
+
+    def like(self, value: float | int, x: Val) -> Val:
+        """A constant of x's dtype."""
+        return self.constant(value, x.dtype)
+
+    def both(self, x: Val, y: Val) -> Val:
+        return self.two("and", x, y)
+
+    def either(self, x: Val, y: Val) -> Val:
+        return self.two("or", x, y)
+
+
+Rule = Callable[..., Val]
+RULES: dict[tuple[str, str], Rule] = {}
+
+
+def rule(names: str, kinds: str) -> Callable[[Rule], Rule]:
+    """Register a rule for several operations and kinds."""
+
+    def register(function: Rule) -> Rule:
+        RULES.update({(name, kind): function for name in names.split() for kind in kinds})
+        return function
+
+    return register
+
+
+# ---- single instructions ------------------------------------------------------------------------------------------------
+
+
+def _register_instructions() -> None:
+    """Operations that are one instruction: `RULES` entries made from tables."""
+    two = {
+        "f": "add fadd subtract fsub multiply fmul divide fdiv fmod frem",
+        "i": "add add subtract sub multiply mul bitwise_and and bitwise_or or bitwise_xor xor",
+        "u": "add add subtract sub multiply mul bitwise_and and bitwise_or or bitwise_xor xor",
+        "b": "add or multiply and bitwise_and and bitwise_or or bitwise_xor xor logical_and and logical_or or "
+        "logical_xor xor maximum or minimum and",
+    }
+    for kind, table in two.items():
+        words = table.split()
+        for name, instruction in zip(words[::2], words[1::2], strict=True):
+            RULES[name, kind] = lambda b, x, y, instruction=instruction: b.two(instruction, x, y)
+    compare = {
+        "f": "equal oeq not_equal une less olt less_equal ole greater ogt greater_equal oge",
+        "i": "equal eq not_equal ne less slt less_equal sle greater sgt greater_equal sge",
+        "u": "equal eq not_equal ne less ult less_equal ule greater ugt greater_equal uge",
+    }
+    compare["b"] = compare["u"]
+    for kind, table in compare.items():
+        words, word = table.split(), "fcmp " if kind == "f" else "icmp "
+        for name, predicate in zip(words[::2], words[1::2], strict=True):
+            RULES[name, kind] = lambda b, x, y, predicate=word + predicate: b.compare(predicate, x, y)
+    unary = {"absolute": "fabs", "sqrt": "sqrt", "floor": "floor", "ceil": "ceil", "trunc": "trunc", "rint": "rint"}
+    for name, intrinsic in unary.items():
+        RULES[name, "f"] = lambda b, x, intrinsic=intrinsic: b.intrinsic(intrinsic, x)
+
+
+_register_instructions()
+
+
+# ---- rules for every number ---------------------------------------------------------------------------------------------
+
+
+@rule("square", "fiub")
+def _square(b: IRBuilder, x: Val) -> Val:
+    return b.multiply(x, x)
+
+
+@rule("reciprocal", "f")
+def _reciprocal(b: IRBuilder, x: Val) -> Val:
+    return b.divide(b.like(1, x), x)
+
+
+@rule("logical_and logical_or logical_xor", "fiu")
+def _unused(b: IRBuilder, x: Val, y: Val) -> Val:
+    raise AssertionError("replaced below")
+
+
+def _logical(name: str) -> Rule:
+    return lambda b, x, y: b.apply(name, b.convert(x, "bool"), b.convert(y, "bool"))
+
+
+for _name in ("logical_and", "logical_or", "logical_xor"):
+    RULES.update({(_name, kind): _logical(_name) for kind in "fiu"})
+
+
+@rule("logical_not", "fiub")
+def _logical_not(b: IRBuilder, x: Val) -> Val:
+    return Val(b.f.let(f"xor i1 {b.convert(x, 'bool').name}, true"), "bool")
+
+
+@rule("sign", "fiu")
+def _sign(b: IRBuilder, x: Val) -> Val:
+    zero = b.like(0, x)
+    unless_positive = x if KINDS[x.dtype] == "f" else zero
+    unless_positive = b.where(b.equal(x, zero), zero, unless_positive)
+    if KINDS[x.dtype] != "u":
+        unless_positive = b.where(b.less(x, zero), b.like(-1, x), unless_positive)
+    return b.where(b.greater(x, zero), b.like(1, x), unless_positive)
+
+
+# ---- floats -------------------------------------------------------------------------------------------------------------
+
+
+@rule("negative", "f")
+def _negative(b: IRBuilder, x: Val) -> Val:
+    return Val(b.f.let(f"fneg {REGISTER[x.dtype]} {x.name}"), x.dtype)
+
+
+@rule("copysign", "f")
+def _copysign(b: IRBuilder, x: Val, y: Val) -> Val:
+    return b.intrinsic("copysign", x, y)
+
+
+@rule("isnan", "f")
+def _isnan(b: IRBuilder, x: Val) -> Val:
+    return b.compare("fcmp uno", x, b.like(0, x))
+
+
+@rule("isinf", "f")
+def _isinf(b: IRBuilder, x: Val) -> Val:
+    return b.equal(b.absolute(x), b.like(vecmath.INF, x))
+
+
+@rule("isfinite", "f")
+def _isfinite(b: IRBuilder, x: Val) -> Val:
+    return b.less(b.absolute(x), b.like(vecmath.INF, x))
+
+
+@rule("signbit", "f")
+def _signbit(b: IRBuilder, x: Val) -> Val:
+    bits = "i64" if x.dtype == "float64" else "i32"
+    pattern = b.f.let(f"bitcast {REGISTER[x.dtype]} {x.name} to {bits}")
+    return Val(b.f.let(f"icmp slt {bits} {pattern}, 0"), "bool")
+
+
+@rule("maximum minimum fmax fmin", "f")
+def _replaced(b: IRBuilder, x: Val, y: Val) -> Val:
+    raise AssertionError("replaced below")
+
+
+def _extremum(predicate: str, nan_of: int) -> Rule:
+    """x where it wins or where operand `nan_of` is nan, else y."""
+
+    def write(b: IRBuilder, x: Val, y: Val) -> Val:
+        return b.where(b.either(b.compare(predicate, x, y), b.isnan((x, y)[nan_of])), x, y)
+
+    return write
+
+
+RULES["maximum", "f"], RULES["minimum", "f"] = _extremum("fcmp oge", 0), _extremum("fcmp ole", 0)
+RULES["fmax", "f"], RULES["fmin", "f"] = _extremum("fcmp oge", 1), _extremum("fcmp ole", 1)
+
+
+def _divmod(b: IRBuilder, x: Val, y: Val) -> tuple[Val, Val]:
+    """(x - remainder)/y before rounding, and the remainder with the divisor's sign: npy_divmod of npy_math_internal.h."""
+    zero = b.like(0, x)
+    rest = b.fmod(x, y)
+    quotient = b.divide(b.subtract(x, rest), y)
+    other_sign = b.apply("not_equal", b.less(y, zero), b.less(rest, zero))
+    wrong = b.both(b.not_equal(rest, zero), other_sign)
+    quotient = b.where(wrong, b.subtract(quotient, b.like(1, x)), quotient)
+    rest = b.where(wrong, b.add(rest, y), rest)
+    return quotient, b.where(b.equal(rest, zero), b.copysign(zero, y), rest)
+
+
+@rule("remainder", "f")
+def _remainder(b: IRBuilder, x: Val, y: Val) -> Val:
+    return b.where(b.equal(y, b.like(0, y)), b.like(vecmath.NAN, x), _divmod(b, x, y)[1])
+
+
+@rule("floor_divide", "f")
+def _floor_divide(b: IRBuilder, x: Val, y: Val) -> Val:
+    zero = b.like(0, x)
+    ratio, quotient = b.divide(x, y), _divmod(b, x, y)[0]
+    floored = b.floor(quotient)
+    up = b.greater(b.subtract(quotient, floored), b.like(0.5, x))
+    floored = b.where(up, b.add(floored, b.like(1, x)), floored)
+    floored = b.where(b.equal(quotient, zero), b.copysign(zero, ratio), floored)
+    return b.where(b.equal(y, zero), ratio, floored)
+
+
+@rule("logaddexp", "f")
+def _logaddexp(b: IRBuilder, x: Val, y: Val) -> Val:
+    """max + log1p(exp(-|x-y|)); equal infinities have no difference."""
+    larger = b.maximum(x, y)
+    gap = b.where(b.equal(x, y), b.like(0, x), b.subtract(x, y))
+    return b.add(larger, b.log1p(b.exp(b.negative(b.absolute(gap)))))
+
+
+# ---- integers and bool --------------------------------------------------------------------------------------------------
+
+
+@rule("negative", "iu")
+def _negative_int(b: IRBuilder, x: Val) -> Val:
+    return b.subtract(b.like(0, x), x)
+
+
+@rule("absolute", "i")
+def _absolute_int(b: IRBuilder, x: Val) -> Val:
+    return b.where(b.less(x, b.like(0, x)), b.negative(x), x)
+
+
+@rule("absolute floor ceil trunc rint", "ub")
+@rule("floor ceil trunc rint", "i")
+def _same(b: IRBuilder, x: Val) -> Val:
+    return x
+
+
+@rule("maximum fmax", "iu")
+def _maximum_int(b: IRBuilder, x: Val, y: Val) -> Val:
+    return b.where(b.greater(x, y), x, y)
+
+
+@rule("minimum fmin", "iu")
+def _minimum_int(b: IRBuilder, x: Val, y: Val) -> Val:
+    return b.where(b.less(x, y), x, y)
+
+
+@rule("isnan isinf", "iub")
+def _never(b: IRBuilder, x: Val) -> Val:
+    return b.constant(False, "bool")
+
+
+@rule("isfinite", "iub")
+def _always(b: IRBuilder, x: Val) -> Val:
+    return b.constant(True, "bool")
+
+
+@rule("invert", "iub")
+def _invert(b: IRBuilder, x: Val) -> Val:
+    return b.two("xor", x, b.like(True if x.dtype == "bool" else -1, x))
+
+
+def _safe_divisor(b: IRBuilder, x: Val, y: Val) -> Val:
+    """y, or 1 where the division instruction would trap: zero, and the smallest integer by -1."""
+    bad = b.equal(y, b.like(0, y))
+    if KINDS[x.dtype] == "i":
+        least = b.like(-(2 ** (8 * ITEMSIZE[x.dtype] - 1)), x)
+        bad = b.either(bad, b.both(b.equal(x, least), b.equal(y, b.like(-1, y))))
+    return b.where(bad, b.like(1, y), y)
+
+
+@rule("floor_divide remainder fmod", "iu")
+def _replaced_too(b: IRBuilder, x: Val, y: Val) -> Val:
+    raise AssertionError("replaced below")
+
+
+def _int_division(name: str) -> Rule:
+    def write(b: IRBuilder, x: Val, y: Val) -> Val:
+        signed, zero = KINDS[x.dtype] == "i", b.like(0, x)
+        divisor = _safe_divisor(b, x, y)
+        quotient = b.two("sdiv" if signed else "udiv", x, divisor)
+        rest = b.subtract(x, b.multiply(quotient, divisor))
+        if signed and name != "fmod":
+            wrong = b.both(b.not_equal(rest, zero), b.less(b.bitwise_xor(rest, divisor), zero))
+            quotient = b.where(wrong, b.subtract(quotient, b.like(1, x)), quotient)
+            rest = b.where(wrong, b.add(rest, divisor), rest)
+        return b.where(b.equal(y, zero), zero, quotient if name == "floor_divide" else rest)
+
+    return write
+
+
+for _name in ("floor_divide", "remainder", "fmod"):
+    RULES.update({(_name, kind): _int_division(_name) for kind in "iu"})
+
+
+@rule("left_shift", "iu")
+def _left_shift(b: IRBuilder, x: Val, y: Val) -> Val:
+    inside = b.compare("icmp ult", y, b.like(8 * ITEMSIZE[x.dtype], y))
+    return b.where(inside, b.two("shl", x, y), b.like(0, x))
+
+
+@rule("right_shift", "iu")
+def _right_shift(b: IRBuilder, x: Val, y: Val) -> Val:
+    bits = 8 * ITEMSIZE[x.dtype]
+    inside = b.compare("icmp ult", y, b.like(bits, y))
+    if KINDS[x.dtype] == "u":
+        return b.where(inside, b.two("lshr", x, y), b.like(0, x))
+    return b.two("ashr", x, b.where(inside, y, b.like(bits - 1, y)))
+
+
+@rule("power", "iu")
+def _power_int(b: IRBuilder, x: Val, y: Val) -> Val:
+    """Repeated squaring over all bits of y; NumPy refuses a negative y, so the caller must."""
+    result, square = b.like(1, x), x
+    for bit in range(8 * ITEMSIZE[x.dtype]):
+        odd = b.not_equal(b.bitwise_and(y, b.like(1 << bit, y)), b.like(0, y))
+        result = b.where(odd, b.multiply(result, square), result)
+        square = b.multiply(square, square)
+    return result
+
+
+# ---- conversion ---------------------------------------------------------------------------------------------------------
+
+
+def convert(b: IRBuilder, x: Val, dtype: str) -> Val:
+    """x as another dtype: C's conversions, as ndarray.astype does them; anything but zero is True."""
+    if x.dtype == dtype:
+        return x
+    source, target = KINDS[x.dtype], KINDS[dtype]
+    if target == "b":
+        return b.not_equal(x, b.like(0, x))
+    if source == target == "f":
+        return _cast(b, x, "fpext" if dtype == "float64" else "fptrunc", dtype)
+    if source == "f":
+        return _float_to_int(b, x, dtype)
+    if target == "f":
+        return _cast(b, x, "sitofp" if source == "i" else "uitofp", dtype)
+    wider = source == "b" or ITEMSIZE[dtype] > ITEMSIZE[x.dtype]
+    if not wider:
+        return Val(x.name, dtype) if ITEMSIZE[dtype] == ITEMSIZE[x.dtype] else _cast(b, x, "trunc", dtype)
+    return _cast(b, x, "sext" if source == "i" else "zext", dtype)
+
+
+def _cast(b: IRBuilder, x: Val, instruction: str, dtype: str) -> Val:
+    return Val(b.f.let(f"{instruction} {REGISTER[x.dtype]} {x.name} to {REGISTER[dtype]}"), dtype)
+
+
+def _float_to_int(b: IRBuilder, x: Val, dtype: str) -> Val:
+    """Towards zero. Outside the range C leaves the result open; through a wider type we give what C compilers mostly do."""
+    if dtype == "uint64":
+        result = _cast(b, x, "fptoui", dtype)
+    else:
+        size = ITEMSIZE[dtype]
+        wide = "int64" if size == 8 or dtype == "uint32" else "int32"
+        result = _cast(b, x, "fptosi", wide)
+    frozen = Val(b.f.let(f"freeze {REGISTER[result.dtype]} {result.name}"), result.dtype)
+    return convert(b, frozen, dtype)
+
+
+assert is_float(REGISTER["float32"])

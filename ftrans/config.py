@@ -1,0 +1,62 @@
+"""Settings: `ft.config.deterministic = True`, or the environment variables FTRANS_JIT and FTRANS_DETERMINISTIC read at import.
+
+A setting can be changed at any time and for a while: `with ft.config.set(jit="never"): ...`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from typing import Any
+
+from .errors import ArgumentError
+
+JIT_MODES = ("hot", "now", "never", "check")
+
+
+@dataclass
+class Config:
+    """What the user can set.
+
+    jit: the default of `ft.jit(compile=...)`: "hot" compiles what has run often enough to pay for it, "now" compiles at the
+        first call, "never" runs NumPy only, "check" re-traces every call and raises when the trace is not the cached one.
+    deterministic: compiled code takes over at a fixed call (the third), not when a measured cost says so.
+    cache_size: how many traces, and how many programs, are kept at most (least recently used go first).
+    """
+
+    jit: str = "hot"
+    deterministic: bool = False
+    cache_size: int = 4096
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in {f.name for f in fields(self)}:
+            raise ArgumentError(f"ft.config has no setting {name!r}; it has {', '.join(f.name for f in fields(self))}")
+        if name == "jit" and value not in JIT_MODES:
+            raise ArgumentError(f"ft.config.jit must be one of {JIT_MODES}, not {value!r}")
+        super().__setattr__(name, value)
+
+    @contextmanager
+    def set(self, **settings: Any) -> Iterator[None]:
+        """Change settings inside a `with` block and restore them after it, whatever happens."""
+        before = {name: getattr(self, name, None) for name in settings}
+        try:
+            for name, value in settings.items():
+                setattr(self, name, value)
+            yield
+        finally:
+            for name, value in before.items():
+                if hasattr(self, name):
+                    setattr(self, name, value)
+
+
+def from_environment() -> Config:
+    """The settings at import: FTRANS_JIT=hot|now|never|check, FTRANS_DETERMINISTIC=1."""
+    return Config(
+        jit=os.environ.get("FTRANS_JIT", "hot"),
+        deterministic=os.environ.get("FTRANS_DETERMINISTIC", "") not in ("", "0"),
+    )
+
+
+config = from_environment()

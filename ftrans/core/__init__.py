@@ -1,0 +1,1 @@
+"""The foundation: avals, primitives, traces, jaxprs, the one interpreter loop."""

@@ -1,0 +1,147 @@
+"""A primitive is one class: write its parameters as fields and its rules as methods, and every transformation knows it.
+
+    class Sin(Primitive):
+        nin = 1
+        def aval(self, x): return float_aval(x)
+        def eval(self, x): return np.sin(x)
+        def jvp(self, primals, tangents, out): (x,), (t,) = primals, tangents; return t * cos(x)
+        def vmap(self, size, args, dims): return self.bind(*args), dims[0]
+        def lower(self, b, x): return b.sin(x)
+
+Instances are interned by their parameters, so that an equation can be compared and hashed by identity.
+
+The calling convention: arrays are positional, parameters are fields. A primitive with one result gives and takes single
+values; one with `multiple = True` gives and takes tuples.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, dataclass_transform
+
+from ..errors import NotDifferentiableError, UnsupportedError
+from .aval import Aval
+
+registry: dict[str, type[Primitive]] = {}
+
+
+class PrimitiveMeta(type):
+    """Interns instances: the same class with the same parameters is the same object."""
+
+    def __call__(cls, *params: Any, **named: Any) -> Any:
+        key = (params, tuple(named.items())) if named else params
+        interned = cls.__dict__["_interned"]
+        try:
+            return interned[key]
+        except KeyError:
+            pass
+        new = super().__call__(*params, **named)
+        values = tuple(getattr(new, name) for name in cls._field_names)  # type: ignore[attr-defined]
+        new = interned.setdefault(values, new)
+        interned[key] = new
+        return new
+
+
+@dataclass_transform(frozen_default=True, eq_default=False)
+class Primitive(metaclass=PrimitiveMeta):
+    """An operation with all that is known about it. Subclass it, give fields and rules; see the module's docstring.
+
+    nin: the number of array arguments (a property where it depends on the parameters).
+    nout: the number of results.
+    multiple: results come as a tuple.
+    effectful: dead-code removal keeps it.
+    linear_in: which arguments it is linear in, each for the others fixed; () when none. Used to check `transpose`.
+    """
+
+    nin: int = 1
+    nout: int = 1
+    multiple: ClassVar[bool] = False
+    effectful: ClassVar[bool] = False
+    may_raise: ClassVar[bool] = False
+    abstract: ClassVar[bool] = True
+    name: ClassVar[str] = "primitive"
+    memo: dict[Any, Any]
+    _field_names: ClassVar[tuple[str, ...]] = ()
+    _interned: ClassVar[dict[Any, Any]] = {}
+
+    def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # Only the class's own annotations are its parameters; `nin` and `nout` may be overridden by plain values.
+        own = cls.__dict__.get("__annotations__", {})
+        cls.__annotations__ = {k: v for k, v in own.items() if k not in ("nin", "nout", "name") and "ClassVar" not in str(v)}
+        dataclass(frozen=True, eq=False, repr=False)(cls)
+        cls._field_names = tuple(f.name for f in fields(cls))  # type: ignore[arg-type]
+        cls._interned = {}
+        cls.abstract = abstract
+        if "name" not in cls.__dict__:
+            cls.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
+        if not abstract:
+            known = registry.get(cls.name)
+            if known is not None and known.__module__ != cls.__module__:
+                raise TypeError(f"two primitives are named {cls.name!r}: {known.__module__} and {cls.__module__}")
+            registry[cls.name] = cls
+
+    def __new__(cls, *params: Any, **named: Any) -> Any:
+        new = object.__new__(cls)
+        object.__setattr__(new, "memo", {})
+        return new
+
+    def __repr__(self) -> str:
+        shown = ",".join(f"{name}={getattr(self, name)!r}" for name in self._field_names)
+        return f"{self.name}[{shown}]" if shown else self.name
+
+    def __reduce__(self) -> Any:
+        return type(self), tuple(getattr(self, name) for name in self._field_names)
+
+    # The rules. Each is written in the traced language itself, except `eval` and `aval`.
+
+    def aval(self, *avals: Aval) -> Any:
+        """The aval (or tuple of avals) of the result; raises the error the user sees."""
+        raise NotImplementedError(f"primitive {self.name} has no aval rule")
+
+    def eval(self, *args: Any) -> Any:
+        """The result by NumPy or SciPy: the reference all other rules are tested against."""
+        raise NotImplementedError(f"primitive {self.name} has no eval rule")
+
+    def jvp(self, primals: tuple[Any, ...], tangents: tuple[Any, ...], out: Any) -> Any:
+        """The tangent of the result, or None where it is zero. A tangent is None where it is symbolically zero."""
+        raise NotDifferentiableError(f"{self.name} has no derivative rule")
+
+    def transpose(self, ct: Any, *args: Any) -> tuple[Any, ...]:
+        """Cotangents of the linear arguments (given as `Linear`), None for the others. For linear operations."""
+        raise NotDifferentiableError(f"{self.name} is not linear, so it cannot be transposed")
+
+    def vmap(self, size: int, args: tuple[Any, ...], dims: tuple[int | None, ...]) -> tuple[Any, Any]:
+        """The operation on args batched along `dims` (None: not batched), and the batch dimension of the result."""
+        raise UnsupportedError(f"vmap of {self.name} is not supported")
+
+    lower: Any = None  # lower(b, *args): the element expression through a builder; absent: the op runs as a NumPy step
+
+    def put(self, base: Any, new: Any) -> Any:
+        """For operations that give a view: the base with the contents of the view replaced by `new`."""
+        raise UnsupportedError(f"writing through {self.name} is not supported")
+
+
+class Linear:
+    """Stands for a linear argument in a transpose rule: it has an aval and no value."""
+
+    __slots__ = ("a",)
+
+    def __init__(self, a: Aval) -> None:
+        self.a = a
+
+    shape = property(lambda self: self.a.shape)
+    dtype = property(lambda self: self.a.dtype)
+    ndim = property(lambda self: self.a.ndim)
+
+    def __repr__(self) -> str:
+        return f"Linear({self.a})"
+
+
+def infer(op: Primitive, avals: tuple[Aval, ...]) -> Any:
+    """The memoised aval rule."""
+    found = op.memo.get(avals)
+    if found is None:
+        found = op.memo[avals] = op.aval(*avals)
+    return found

@@ -1,0 +1,267 @@
+"""What all public transformations share: choosing arguments, flattening them, tracing a call, rebuilding the results.
+
+    picked = pick(fun, args, kwargs, argnums=(0, "w"), who="grad")
+    call = trace_call(lambda xs: fun(*picked.args(xs)), picked.leaves, who="grad")
+    call.jaxpr, call.operands, call.out_tree
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import pytree
+from ..errors import ArgumentError, DtypeError, at_line, shown
+from .aval import WEAK, Aval, aval, aval_of
+from .jaxpr import Jaxpr, jaxpr_of
+from .trace import Trace, Tracer, check_dtype, check_snapshots, lift
+
+Argnums = int | str | Sequence[int | str]
+
+
+def decorator(transform: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a transformation be used as `@t`, `@t(option=...)` and `t(f, option=...)`."""
+
+    @functools.wraps(transform)
+    def outer(fun: Any = None, *args: Any, **options: Any) -> Any:
+        if fun is None:
+            return lambda f: outer(f, *args, **options)
+        if not callable(fun):
+            raise ArgumentError(
+                at_line(
+                    f"{transform.__name__} expects a function, got {shown(fun)} of type {type(fun).__name__}",
+                    hint=f"write {transform.__name__}(f)(x), not {transform.__name__}(f(x))",
+                )
+            )
+        return transform(fun, *args, **options)
+
+    return outer
+
+
+def named_like(fun: Any, who: str) -> Callable[[Any], Any]:
+    """Give a wrapper the name and documentation of the function it wraps."""
+
+    def rename(wrapper: Any) -> Any:
+        try:
+            functools.update_wrapper(wrapper, fun)
+        except (AttributeError, TypeError):
+            wrapper.__wrapped__ = fun
+        name = getattr(fun, "__name__", type(fun).__name__)
+        wrapper.__name__ = f"{who}({name})" if who else name
+        return wrapper
+
+    return rename
+
+
+def input_of(leaf: Any, name: Callable[[], str]) -> tuple[Any, Aval]:
+    """An argument leaf as a value to trace with, and its aval. `name` tells which argument, for the error."""
+    if isinstance(leaf, Tracer):
+        return leaf, leaf.a
+    if type(leaf) is np.ndarray:
+        if not leaf.dtype.isnative:
+            leaf = leaf.astype(leaf.dtype.newbyteorder("="))
+        check_dtype(leaf.dtype)
+        return leaf, aval(leaf.shape, leaf.dtype, False, False)
+    weak = WEAK.get(type(leaf))
+    if weak is not None:
+        return leaf, weak
+    if isinstance(leaf, np.generic):
+        check_dtype(leaf.dtype)
+        return leaf, aval_of(leaf)
+    if isinstance(leaf, np.ma.MaskedArray | np.matrix):
+        raise DtypeError(
+            at_line(
+                f"{name()} is a {type(leaf).__name__}, whose arithmetic is not that of an ndarray",
+                hint="pass np.asarray(x), and the mask as an argument of its own",
+            )
+        )
+    if isinstance(leaf, np.ndarray) or hasattr(leaf, "__array__"):
+        return input_of(np.asarray(leaf), name)
+    if isinstance(leaf, int | float | complex):
+        return input_of(int(leaf) if isinstance(leaf, int) else float(leaf) if isinstance(leaf, float) else complex(leaf), name)
+    raise ArgumentError(
+        at_line(
+            f"{name()} is {shown(leaf)} of type {type(leaf).__name__}, which is not an array or a number",
+            hint="take it out of the differentiated (or mapped) arguments, or name it static under jit",
+        )
+    )
+
+
+@dataclass
+class Picked:
+    """The arguments of a call that a transformation acts on."""
+
+    places: list[int | str]
+    single: bool
+    trees: list[Any]
+    leaves: list[Any]
+    tree: pytree.TreeDef
+    positional: tuple[Any, ...]
+    named: dict[str, Any]
+
+    def call(self, fun: Callable[..., Any], leaves: Sequence[Any]) -> Any:
+        """Call fun with these leaves in place of the picked ones."""
+        subtrees = pytree.unflatten(self.tree, leaves)
+        args, kwargs = list(self.positional), dict(self.named)
+        for place, sub in zip(self.places, subtrees, strict=True):
+            if isinstance(place, int):
+                args[place] = sub
+            else:
+                kwargs[place] = sub
+        return fun(*args, **kwargs)
+
+    def rebuild(self, leaves: Sequence[Any]) -> Any:
+        """One result for each leaf -> the structure the user expects: a tree, or a tuple of trees."""
+        subtrees = pytree.unflatten(self.tree, leaves)
+        return subtrees[0] if self.single else tuple(subtrees)
+
+    def name(self, k: int) -> str:
+        """Leaf k as the user would write it: `params['w1'][0]`."""
+        path = pytree.flatten_with_path(list(self.trees))[0][k][0]
+        place = self.places[path[0].idx]
+        rest = pytree.keystr(path[1:])
+        return f"argument {place!r}{rest}" if isinstance(place, str) else f"argument {place}{rest}"
+
+
+def pick(fun: Any, args: tuple[Any, ...], kwargs: dict[str, Any], argnums: Argnums, who: str) -> Picked:
+    """Find the arguments that `argnums` (positions, names, or a sequence of them) means in this call."""
+    single = isinstance(argnums, int | str | np.integer)
+    wanted: Sequence[Any] = (argnums,) if single else tuple(argnums)  # type: ignore[assignment, arg-type]
+    places: list[int | str] = []
+    for a in wanted:
+        places.append(place_of(fun, args, kwargs, a, who))
+    trees = [args[p] if isinstance(p, int) else kwargs[p] for p in places]
+    leaves, tree = pytree.flatten(trees)
+    return Picked(places, single, trees, leaves, tree, args, kwargs)
+
+
+def place_of(fun: Any, args: tuple[Any, ...], kwargs: dict[str, Any], a: Any, who: str) -> int | str:
+    """One entry of argnums -> an index into args or a key of kwargs."""
+    if isinstance(a, str):
+        if a in kwargs:
+            return a
+        names = parameter_names(fun)
+        if a in names and names.index(a) < len(args):
+            return names.index(a)
+        raise ArgumentError(at_line(f"{who}: the call has no argument named {a!r}", hint=f"the function's parameters are {names}"))
+    if not isinstance(a, int | np.integer) or isinstance(a, bool):
+        raise ArgumentError(at_line(f"{who}: argnums must be ints or names, got {shown(a)} of type {type(a).__name__}"))
+    a = int(a)
+    if -len(args) <= a < len(args):
+        return a % len(args)
+    names = parameter_names(fun)
+    if 0 <= a < len(names) and names[a] in kwargs:
+        return names[a]
+    raise ArgumentError(
+        at_line(
+            f"{who}: argnums={a}, but the call has {len(args)} positional argument{'s' if len(args) != 1 else ''}",
+            hint="pass the argument by position, or name it in argnums",
+        )
+    )
+
+
+def parameter_names(fun: Any) -> list[str]:
+    """The names of the parameters, or an empty list where Python cannot tell."""
+    try:
+        return list(inspect.signature(fun).parameters)
+    except (TypeError, ValueError):
+        return []
+
+
+@dataclass
+class Call:
+    """A traced call: `jaxpr` on `operands` (its inputs, then captured constants) gives the leaves of `out_tree`."""
+
+    jaxpr: Jaxpr
+    operands: list[Any]
+    out_tree: pytree.TreeDef
+    trace: Trace
+    aux: Any = None
+
+    @property
+    def n_in(self) -> int:
+        return len(self.operands) - len(self.trace.consts)
+
+
+def owner_name(who: str, fun: Any) -> str:
+    """`grad(loss)`, for error messages."""
+    return f"{who}({getattr(fun, '__name__', type(fun).__name__)})" if fun is not None else who
+
+
+def trace_call(
+    call: Callable[[list[Tracer]], Any],
+    inputs: Sequence[tuple[Any, Aval]],
+    *,
+    who: str,
+    fun: Any = None,
+    has_aux: bool = False,
+    valued: bool = True,
+    check: Callable[[Any, list[Tracer]], None] | None = None,
+) -> Call:
+    """Trace call(tracers). With has_aux the function returns (out, aux); traced leaves of aux become further outputs."""
+    with Trace() as t:
+        t.owner = owner_name(who, fun)
+        tracers = [t.input(a, value if valued else None) for value, a in inputs]
+        out = call(tracers)
+        if has_aux:
+            out, aux = split_aux(out, who)
+        leaves, out_tree = pytree.flatten(out)
+        outs = [lift_output(t, x, out, k, who) for k, x in enumerate(leaves)]
+        if check is not None:
+            check(out, outs)
+        slots: list[int] = []
+        if has_aux:
+            aux_leaves, aux_tree = pytree.flatten(aux)
+            for k, x in enumerate(aux_leaves):
+                if isinstance(x, Tracer):
+                    slots.append(k)
+                    outs.append(lift(t, x))
+    check_snapshots(t)
+    j = jaxpr_of(t, [x.i for x in outs])
+    traced = Call(j, [value for value, _ in inputs] + t.consts, out_tree, t)
+    if has_aux:
+        traced.aux = Aux(aux_leaves, aux_tree, slots)
+    return traced
+
+
+@dataclass
+class Aux:
+    """The auxiliary output: `slots` says which of its leaves come from the trace."""
+
+    leaves: list[Any]
+    tree: pytree.TreeDef
+    slots: list[int]
+
+    def rebuild(self, values: Sequence[Any]) -> Any:
+        leaves = list(self.leaves)
+        for k, v in zip(self.slots, values, strict=True):
+            leaves[k] = v
+        return pytree.unflatten(self.tree, leaves)
+
+
+def split_aux(out: Any, who: str) -> tuple[Any, Any]:
+    """(out, aux) from a function that promised to return a pair."""
+    if not isinstance(out, tuple) or len(out) != 2:
+        raise ArgumentError(at_line(f"{who} with has_aux=True expects the function to return (out, aux), got {type(out).__name__}"))
+    return out
+
+
+def lift_output(t: Trace, x: Any, out: Any, k: int, who: str) -> Tracer:
+    """One leaf of a function's result as a tracer of t."""
+    try:
+        return lift(t, x)
+    except DtypeError:
+        path = pytree.keystr(pytree.flatten_with_path(out)[0][k][0])
+        raise ArgumentError(
+            at_line(
+                f"the function given to {who} returned {shown(x)} of type {type(x).__name__}"
+                + (f" at result{path}" if path else "")
+                + ", which is not an array or a number",
+                hint="return such values as auxiliary output (has_aux=True), or not at all",
+            )
+        ) from None

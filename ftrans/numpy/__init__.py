@@ -1,0 +1,1 @@
+"""The NumPy-named namespace: `import ftrans.numpy as np`."""

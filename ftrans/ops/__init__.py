@@ -1,0 +1,1 @@
+"""The primitives by family; adding one touches one file here."""

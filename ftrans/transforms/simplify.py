@@ -1,0 +1,63 @@
+"""Clean-up of a jaxpr: common subexpressions, multiplications by one, broadcasts of broadcasts, dead code.
+
+Precondition: a well-typed jaxpr. Postcondition: the same results bit for bit, the same guards in the same order.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core.check import checked
+from ..core.jaxpr import Eqn, Jaxpr, derived, live
+from ..core.primitive import Primitive
+from ..core.reads import Read, outcome_key
+from ..ops.elementwise import Div, Mul
+
+
+@derived
+def simplify(j: Jaxpr) -> Jaxpr:
+    """j without repeated and without trivial equations."""
+    same: dict[int, int] = {}  # variable -> the earlier variable it equals
+    seen: dict[Any, tuple[int, ...]] = {}
+    lits, pool = {}, {}
+    for v, value in j.lits.items():  # equal literals become one variable
+        key = (type(value), outcome_key(value), j.avals[v])
+        if key in pool:
+            same[v] = pool[key]
+        else:
+            pool[key] = v
+            lits[v] = value
+    ones = {v for v, value in lits.items() if np.ndim(value) == 0 and value == 1}
+    eqns = []
+    for eqn in j.eqns:
+        ins = tuple([same.get(v, v) for v in eqn.ins])
+        alias = trivial(eqn.op, ins, eqn.outs, j, ones)
+        if alias is not None:
+            same[eqn.outs[0]] = alias
+            continue
+        if isinstance(eqn.op, Read):
+            eqns.append(Eqn(eqn.op, ins, eqn.outs, eqn.loc))
+            continue
+        known = seen.get((eqn.op, ins))
+        if known is not None:
+            same.update(zip(eqn.outs, known, strict=True))
+            continue
+        seen[eqn.op, ins] = eqn.outs
+        eqns.append(Eqn(eqn.op, ins, eqn.outs, eqn.loc) if ins != eqn.ins else eqn)
+    outs = [same.get(v, v) for v in j.outs]
+    kept = live(eqns, outs)
+    used = {v for eqn in kept for v in eqn.ins} | set(outs)
+    return checked(Jaxpr(j.invars, kept, outs, j.avals, {v: x for v, x in lits.items() if v in used}))
+
+
+def trivial(op: Primitive, ins: tuple[int, ...], outs: tuple[int, ...], j: Jaxpr, ones: set[int]) -> int | None:
+    """The operand that the result equals bit for bit, if there is one: x * 1 and x / 1 of the same aval."""
+    if isinstance(op, Mul | Div):
+        x, y = ins
+        if y in ones and j.avals[x] is j.avals[outs[0]]:
+            return x
+        if x in ones and isinstance(op, Mul) and j.avals[y] is j.avals[outs[0]]:
+            return y
+    return None
