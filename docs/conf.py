@@ -1,7 +1,8 @@
 """Sphinx builds the documentation from this folder, offline:  sphinx-build -W -b html docs docs/_build
 
-The reference has one page for each public module, written to reference/generated/ at every build, so that a new module needs no
-entry here. Docstrings are plain text with `code` in backticks; docstrings.py turns them into what Sphinx reads.
+The reference has one page for each public module, written to reference/generated/ at every build, so that a new
+module needs no entry here. Docstrings are plain text with `code` in backticks; docstrings.py turns them into what
+Sphinx reads.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ A docstring consists of blocks between blank lines. By its form a block is shown
 
     an example            its lines from the first `>>>` on
     a list                every line at its margin starts with `- `
-    a table of names      every line at its margin reads `name: meaning`; two or more of them, or one with indented lines under it
+    a table of names      every line at its margin reads `name: meaning`, and there is more than one line
     a picture             anything indented, and any block with aligned columns: shown as it stands
     a paragraph           the rest, with `code` in backticks; nothing else in it has a special meaning
 
@@ -18,7 +18,7 @@ import re
 import textwrap
 from collections.abc import Iterator, Sequence
 
-ENTRY = re.compile(r"^(\*{0,2}[A-Za-z_][\w.]*(?:, \*{0,2}[A-Za-z_][\w.]*)*): (.*)$")
+ENTRY = re.compile(r"^(\*{0,2}[A-Za-z_][\w.]*(?:, \*{0,2}[A-Za-z_][\w.]*)*) ?: (.*)$")
 RULE = re.compile(r"^(=+|-+|~+)$")
 CODE = re.compile(r"(``?)([^`]+)\1")
 SPECIAL = re.compile(r"([\\*_|`])")
@@ -33,10 +33,10 @@ def as_restructured_text(lines: Sequence[str]) -> list[str]:
 
 
 def split(lines: list[str]) -> Iterator[list[str]]:
-    """Blocks between blank lines; a block also ends where an example starts, and indented blocks in a row stay together."""
+    """Blocks between blank lines; a block also ends where an example starts."""
     block: list[str] = []
     for line in [*lines, ""]:
-        starts_example = line.lstrip().startswith(">>>") and not any(kept.lstrip().startswith(">>>") for kept in block)
+        starts_example = is_example(line) and not any(is_example(kept) for kept in block)
         if block and (not line.strip() or starts_example):
             yield block
             block = []
@@ -44,9 +44,13 @@ def split(lines: list[str]) -> Iterator[list[str]]:
             block.append(line)
 
 
+def is_example(line: str) -> bool:
+    return line.lstrip().startswith(">>>")
+
+
 def render(block: list[str]) -> list[str]:
     first = block[0]
-    if first.lstrip().startswith(">>>"):
+    if is_example(first):
         return literal(block, "pycon")
     if first.startswith("- "):
         return [line for item in items(block) for line in bullet(item)]
@@ -55,9 +59,8 @@ def render(block: list[str]) -> list[str]:
     if len(block) > 2 and RULE.match(block[1]):
         return [f"**{inline(first)}**", "", *render(block[2:])]
     at_margin = [line for line in block if not line.startswith(" ")]
-    if at_margin and not first.startswith(" ") and all(ENTRY.match(line) for line in at_margin):
-        if len(block) > 1:
-            return [line for item in items(block) for line in entry(item)]
+    if len(block) > 1 and not first.startswith(" ") and all(ENTRY.match(line) for line in at_margin):
+        return [line for item in items(block) for line in entry(item)]
     if first.startswith(" ") or any(re.search(r"\S {3,}\S", line) for line in block):
         return literal(block, "text")
     head = list(itertools.takewhile(lambda line: not line.startswith(" "), block))
@@ -90,7 +93,8 @@ def paragraph(block: list[str]) -> list[str]:
 
 
 def bullet(item: list[str]) -> list[str]:
-    return [f"- {inline(' '.join([item[0].removeprefix('- '), *(line.strip() for line in item[1:])]).strip()) or chr(92)}"]
+    text = " ".join(line.strip() for line in [item[0].removeprefix("- "), *item[1:]]).strip()
+    return ["- " + (inline(text) or "\\")]
 
 
 def entry(item: list[str]) -> list[str]:

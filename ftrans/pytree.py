@@ -1,7 +1,10 @@
 """Take nested Python containers apart into a list of leaves and put them together again, as JAX's pytrees.
 
-    leaves, treedef = flatten({"w": [1, 2], "b": None})      # [1, 2], PyTreeDef({'b': None, 'w': [*, *]})
-    unflatten(treedef, leaves)                               # {"b": None, "w": [1, 2]}
+>>> leaves, treedef = flatten({"w": [1, 2], "b": None})
+>>> leaves, treedef
+([1, 2], PyTreeDef({'b': None, 'w': [*, *]}))
+>>> unflatten(treedef, "xy")
+{'b': None, 'w': ['x', 'y']}
 
 Nodes are tuple, list, dict (keys sorted if they can be), OrderedDict, defaultdict, NamedTuples, None (without leaves),
 any `@dataclass` instance, and classes known from a `register_*` function. The exact type decides. All else is a leaf.
@@ -134,8 +137,9 @@ def _flatten_defaultdict(node: defaultdict[Any, Any]) -> tuple[list[Any], Any]:
     return children, (node.default_factory, keys)
 
 
+TUPLE = NodeKind(tuple, lambda node: (node, None), lambda aux, children: tuple(children), _sequence_keys)
 _BUILTIN_KINDS = [
-    NodeKind(tuple, lambda node: (node, None), lambda aux, children: tuple(children), _sequence_keys),
+    TUPLE,
     NodeKind(list, lambda node: (node, None), lambda aux, children: list(children), _sequence_keys),
     NodeKind(NoneType, lambda node: ((), None), lambda aux, children: None, _no_keys),
     NodeKind(
@@ -168,7 +172,7 @@ def _kind_of(cls: type) -> NodeKind | None:
     try:
         return _kinds[cls]
     except KeyError:
-        kind = _kinds[cls] = _recognise(cls)
+        kind = _kinds.setdefault(cls, _recognise(cls))  # two threads must agree on one
         if kind is None:
             _leaf_types.add(cls)
         return kind
@@ -231,20 +235,19 @@ def _fields_kind(cls: type, data: Sequence[str], static: Sequence[str], *, regis
     children_of, static_of = _getter(data), _getter(static)
     names = (*data, *static)
 
-    def unflatten(aux: tuple[Any, ...] | None, children: Sequence[Any]) -> Any:
-        node = object.__new__(cls)
+    def flatten_node(node: Any) -> tuple[tuple[Any, ...], Any]:
+        return children_of(node), static_of(node) if static else None
+
+    def unflatten_node(aux: tuple[Any, ...] | None, children: Sequence[Any]) -> Any:
+        node: Any = object.__new__(cls)
         for name, value in zip(names, (*children, *(aux or ())), strict=True):
             object.__setattr__(node, name, value)
         return node
 
-    return NodeKind(
-        cls,
-        (lambda node: (children_of(node), static_of(node))) if static else (lambda node: (children_of(node), None)),
-        unflatten,
-        lambda node: [GetAttrKey(name) for name in data],
-        tuple(static),
-        registered,
-    )
+    def keys_of(node: Any) -> list[KeyEntry]:
+        return [GetAttrKey(name) for name in data]
+
+    return NodeKind(cls, flatten_node, unflatten_node, keys_of, tuple(static), registered)
 
 
 # ------------------------------------------------------------------------------------------------------ registration
@@ -623,6 +626,11 @@ def structure(tree: PyTree, is_leaf: IsLeaf | None = None) -> TreeDef:
     return flatten(tree, is_leaf)[1]
 
 
+def treedef_tuple(treedefs: Iterable[TreeDef]) -> TreeDef:
+    """The structure of the tuple of trees of these structures."""
+    return _intern(TUPLE, None, tuple(treedefs))
+
+
 def _flatten(tree: PyTree, leaves: list[Any]) -> TreeDef:
     """Append the leaves of `tree`, return its structure."""
     cls = type(tree)
@@ -721,11 +729,13 @@ def leaves_with_path(
 # ------------------------------------------------------------------------------------------------ functions of trees
 
 
-def map(f: Callable[..., Any], tree: PyTree, *rest: PyTree, is_leaf: IsLeaf | None = None) -> PyTree:  # noqa: A001 - JAX's name; below and above the builtin is builtins.map
+def map(f: Callable[..., Any], tree: PyTree, *rest: PyTree, is_leaf: IsLeaf | None = None) -> PyTree:  # noqa: A001 - JAX's name
     """The tree of `f(leaf, *subtrees of rest at the same place)`."""
     leaves, treedef = flatten(tree, is_leaf)
     others = [treedef.flatten_up_to(other, api="tree.map", name=f"rest[{i}]") for i, other in enumerate(rest)]
-    return treedef.unflatten(builtins.map(f, leaves, *others))
+    if not others:
+        return treedef.unflatten([f(leaf) for leaf in leaves])
+    return treedef.unflatten([f(*each) for each in zip(leaves, *others, strict=True)])
 
 
 def map_with_path(
@@ -741,14 +751,14 @@ def map_with_path(
     return treedef.unflatten([f(path, leaf, *more) for (path, leaf), *more in zip(found, *others, strict=True)])
 
 
-_MISSING: Any = object()
+MISSING: Any = object()
 
 
 def reduce(
-    function: Callable[[Any, Any], Any], tree: PyTree, initializer: Any = _MISSING, is_leaf: IsLeaf | None = None
+    function: Callable[[Any, Any], Any], tree: PyTree, initializer: Any = MISSING, is_leaf: IsLeaf | None = None
 ) -> Any:
     """`functools.reduce` over the leaves."""
-    if initializer is _MISSING:
+    if initializer is MISSING:
         return fold(function, leaves(tree, is_leaf))
     return fold(function, leaves(tree, is_leaf), initializer)
 

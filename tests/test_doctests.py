@@ -1,7 +1,7 @@
 """Every example is true: those in the docstrings of ftrans, and those in README.md and docs/.
 
-Each module and each page is one test. Examples see `np`, `ft` and `fnp` besides what their module defines, and the examples of one page
-share their names from top to bottom. On a page an example is a fenced block with `>>>` lines.
+Each module and each page is one test. Examples see `np`, `ft` and `fnp` besides what their module defines, and the
+examples of one page share their names from top to bottom. On a page an example is a fenced block with `>>>` lines.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def pages() -> list[str]:
 
 
 def docstrings(module: ModuleType) -> Iterator[Example]:
-    """The docstrings in the source of a module, decorated and nested functions included, then those made at run time."""
+    """The docstrings in the source of a module, of decorated and nested functions too, then those made at run time."""
     seen = set()
     tree = ast.parse(Path(module.__file__ or "").read_text(encoding="utf-8"))
     for node in ast.walk(tree):
@@ -52,10 +52,9 @@ def docstrings(module: ModuleType) -> Iterator[Example]:
                 seen.add(text)
                 yield getattr(node, "name", module.__name__), text, getattr(node, "lineno", 1)
     for name, value in vars(module).items():
-        text = getattr(value, "__doc__", None)
-        if getattr(value, "__module__", None) == module.__name__ and isinstance(text, str):
-            if inspect.cleandoc(text) not in seen:
-                yield name, inspect.cleandoc(text), 1
+        text = inspect.getdoc(value) if getattr(value, "__module__", None) == module.__name__ else None
+        if text and text not in seen:
+            yield name, text, 1
 
 
 def blocks(text: str) -> Iterator[Example]:
@@ -96,7 +95,8 @@ def test_page(page: str) -> None:
 
 
 def test_a_wrong_example_is_found() -> None:
-    report = run(blocks("text\n\n```python\n>>> a = 1\n```\n\n```pycon\n>>> a + 1\n3\n```\n"), {}, "page.md", shared=True)
+    page = "text\n\n```python\n>>> a = 1\n```\n\n```pycon\n>>> a + 1\n3\n```\n"
+    report = run(blocks(page), {}, "page.md", shared=True)
     assert "Expected:\n    3" in report
     assert 'File "page.md", line 8' in report
     assert "Got:\n    2" in report

@@ -18,7 +18,7 @@ from ..core.jaxpr import Jaxpr, derived
 from ..core.run import run
 from ..core.trace import Trace, Tracer
 from ..core.wrap import input_of, owner_name, trace_call
-from ..errors import ArgumentError, DifferentiationError, FtransError, ShapeError, at_line
+from ..errors import ArgumentError, DifferentiationError, ShapeError, at_line
 from ..ops.structural import fit, zeros_of
 
 
@@ -173,4 +173,4 @@ def owner(fun: Any) -> str:
     return owner_name("jvp", fun)
 
 
-__all__ = ["FtransError", "aval", "check_tangent", "float0", "full_jvp_jaxpr", "jvp", "jvp_jaxpr", "like", "tangent_aval"]
+__all__ = ["check_tangent", "float0", "full_jvp_jaxpr", "jvp", "jvp_jaxpr", "like", "tangent_aval"]

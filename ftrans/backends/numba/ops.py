@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ftrans.backends.numba import vecmath
-from ftrans.backends.numba.asm import REGISTER, Function, is_float, literal
+from ftrans.backends.numba.asm import REGISTER, Function, literal
 from ftrans.lowering.builder import PREDICATES, Builder
 from ftrans.lowering.loops import ITEMSIZE
 
@@ -176,11 +176,6 @@ def _reciprocal(b: IRBuilder, x: Val) -> Val:
     return b.divide(b.like(1, x), x)
 
 
-@rule("logical_and logical_or logical_xor", "fiu")
-def _unused(b: IRBuilder, x: Val, y: Val) -> Val:
-    raise AssertionError("replaced below")
-
-
 def _logical(name: str) -> Rule:
     return lambda b, x, y: b.apply(name, b.convert(x, "bool"), b.convert(y, "bool"))
 
@@ -237,11 +232,6 @@ def _signbit(b: IRBuilder, x: Val) -> Val:
     bits = "i64" if x.dtype == "float64" else "i32"
     pattern = b.f.let(f"bitcast {REGISTER[x.dtype]} {x.name} to {bits}")
     return Val(b.f.let(f"icmp slt {bits} {pattern}, 0"), "bool")
-
-
-@rule("maximum minimum fmax fmin", "f")
-def _replaced(b: IRBuilder, x: Val, y: Val) -> Val:
-    raise AssertionError("replaced below")
 
 
 def _extremum(predicate: str, nan_of: int) -> Rule:
@@ -346,11 +336,6 @@ def _safe_divisor(b: IRBuilder, x: Val, y: Val) -> Val:
     return b.where(bad, b.like(1, y), y)
 
 
-@rule("floor_divide remainder fmod", "iu")
-def _replaced_too(b: IRBuilder, x: Val, y: Val) -> Val:
-    raise AssertionError("replaced below")
-
-
 def _int_division(name: str) -> Rule:
     def write(b: IRBuilder, x: Val, y: Val) -> Val:
         signed, zero = KINDS[x.dtype] == "i", b.like(0, x)
@@ -432,6 +417,3 @@ def _float_to_int(b: IRBuilder, x: Val, dtype: str) -> Val:
         result = _cast(b, x, "fptosi", wide)
     frozen = Val(b.f.let(f"freeze {REGISTER[result.dtype]} {result.name}"), result.dtype)
     return convert(b, frozen, dtype)
-
-
-assert is_float(REGISTER["float32"])

@@ -1,0 +1,306 @@
+"""Fold many elements into one, in an order that depends on nothing but their number.
+
+A reduction first evaluates elements into a buffer of BLOCK in the order of the loops, whatever the shape of the nest. The
+`flush` of a fold then adds the buffer up in LANES interleaved partial results, joined by halves, and puts the block's
+result on a pairwise tree (a binary counter of partial results). The order, and so every bit of the result, is independent
+of the machine's vector width, of threads and of how axes were collapsed; the error grows with log2 of the number of blocks.
+
+    init(state);  flush(buffer, count, state) for every block;  finish(state, out)
+
+Column reductions instead keep one accumulator per column and fold rows into it; sums of floats pass every RADIX rows to
+the next of LEVELS accumulators, so that no accumulator ever takes many terms.
+
+All functions are texts made once per (fold, dtype) and shared by every kernel.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from ftrans.backends.numba.asm import MEMORY, Function, is_float, literal
+from ftrans.backends.numba.ops import KINDS
+from ftrans.lowering.loops import ITEMSIZE
+
+BLOCK = 256
+LANES = 16
+TREE = 64
+"""Partial results a tree can hold: enough for 2**64 blocks."""
+
+RADIX = 32
+LEVELS = 4
+TILE = 1024
+"""Columns folded together."""
+
+STATE = 16
+"""Bytes before the partial results in a state: i64 count of blocks or elements, i64 index of the best."""
+
+Text = tuple[str, str, frozenset[str]]
+"""(function name, definition, declarations)."""
+
+
+def identity(fold: str, dtype: str) -> str:
+    """What changes nothing when folded in, in memory form."""
+    type_ = MEMORY[dtype]
+    if fold in ("max", "argmax", "min", "argmin"):
+        low = fold in ("max", "argmax")
+        if KINDS[dtype] == "f":
+            return literal(float("-inf") if low else float("inf"), type_)
+        bits = 8 * ITEMSIZE[dtype]
+        if KINDS[dtype] == "i":
+            return str(-(2 ** (bits - 1)) if low else 2 ** (bits - 1) - 1)
+        return str(0 if low else (1 if dtype == "bool" else 2**bits - 1))
+    return literal(1 if fold in ("prod", "all") else 0, type_)
+
+
+def splat(value: str, type_: str, lanes: int) -> str:
+    """A vector constant with the same value in every lane."""
+    return "<" + ", ".join([f"{type_} {value}"] * lanes) + ">"
+
+
+def merge(f: Function, fold: str, dtype: str, type_: str, x: str, y: str) -> str:
+    """x folded with y; type_ is the memory type of dtype or a vector of it. nan wins in max and min, x first."""
+    if fold in ("sum", "prod", "all", "any"):
+        plain = {"sum": "add", "prod": "mul", "all": "and", "any": "or"}[fold]
+        return f.let(f"{'f' if is_float(type_) else ''}{plain} {type_} {x}, {y}")
+    mask = type_[: type_.index("x") + 2] + "i1>" if type_.startswith("<") else "i1"
+    keep = f.let(_beats(fold, dtype, strict=False) + f" {type_} {x}, {y}")
+    if is_float(type_):
+        keep = f.let(f"or {mask} {keep}, {f.let(f'fcmp uno {type_} {x}, {x}')}")
+    return f.let(f"select {mask} {keep}, {type_} {x}, {type_} {y}")
+
+
+def _beats(fold: str, dtype: str, strict: bool) -> str:
+    """The instruction that says x wins against y."""
+    larger = fold in ("max", "argmax")
+    word = ("g" if larger else "l") + ("t" if strict else "e")
+    return f"fcmp o{word}" if KINDS[dtype] == "f" else f"icmp {'s' if KINDS[dtype] == 'i' else 'u'}{word}"
+
+
+def _better(f: Function, fold: str, dtype: str, new: str, old: str) -> str:
+    """i1: does `new` replace `old` as the first best (nan beats everything but nan)?"""
+    type_ = MEMORY[dtype]
+    wins = f.let(_beats(fold, dtype, strict=True) + f" {type_} {new}, {old}")
+    if KINDS[dtype] != "f":
+        return wins
+    nan, old_fine = f.let(f"fcmp uno {type_} {new}, {new}"), f.let(f"fcmp ord {type_} {old}, {old}")
+    return f.let(f"or i1 {wins}, {f.let(f'and i1 {nan}, {old_fine}')}")
+
+
+def _define(f: Function, name: str) -> Text:
+    return name, f.text(), frozenset(f.declares)
+
+
+# ---- blocks: everything folded into one value ---------------------------------------------------------------------------
+
+
+@cache
+def init(fold: str, dtype: str) -> Text:
+    """state -> ready to take blocks."""
+    name = f"ft.init.{fold}.{dtype}"
+    f = Function("void", name, "ptr %state", "alwaysinline")
+    f.store("i64", "0", "%state")
+    f.store("i64", "0", f.element("i8", "%state", 8))
+    f.store(MEMORY[dtype], identity(fold, dtype), f.element("i8", "%state", STATE))
+    f.ret()
+    return _define(f, name)
+
+
+def state_bytes(dtype: str) -> int:
+    """The size of a state."""
+    return STATE + TREE * ITEMSIZE[dtype]
+
+
+@cache
+def flush(fold: str, dtype: str) -> Text:
+    """(buffer, count <= BLOCK, state): fold the buffer's elements into the state. Writes beyond count, up to LANES."""
+    name = f"ft.flush.{fold}.{dtype}"
+    f = Function("void", name, "ptr noalias %buffer, i64 %count, ptr noalias %state", "noinline")
+    some = f.let("icmp sgt i64 %count, 0")
+    with f.when(some):
+        block = _block(f, fold, dtype)
+        if fold in ("argmax", "argmin"):
+            _take_best(f, fold, dtype, block)
+        elif fold in ("sum", "prod") and KINDS[dtype] == "f":
+            _push(f, fold, dtype, block)
+        else:
+            type_, kept = MEMORY[dtype], f.element("i8", "%state", STATE)
+            f.store(type_, merge(f, fold, dtype, type_, f.load(type_, kept), block), kept)
+    f.ret()
+    return _define(f, name)
+
+
+def _block(f: Function, fold: str, dtype: str) -> str:
+    """The elements of %buffer, padded to whole vectors, folded lane by lane and then by halves."""
+    type_ = MEMORY[dtype]
+    vector = f"<{LANES} x {type_}>"
+    padded = f.let(f"and i64 {f.let(f'add i64 %count, {LANES - 1}')}, {-LANES}")
+    with f.loop(padded, start="%count") as i:
+        f.store(type_, identity(fold, dtype), f.element(type_, "%buffer", i))
+    total = f.alloca(vector)
+    f.store(vector, splat(identity(fold, dtype), type_, LANES), total)
+    with f.loop(padded, step=LANES) as i:
+        values = f.load(vector, f.element(type_, "%buffer", i), align=ITEMSIZE[dtype])
+        f.store(vector, merge(f, fold, dtype, vector, f.load(vector, total), values), total)
+    result, lanes = f.load(vector, total), LANES
+    while lanes > 1:
+        whole, half = f"<{lanes} x {type_}>", lanes // 2
+        parts = [
+            f.let(f"shufflevector {whole} {result}, {whole} poison, {_mask(range(k * half, (k + 1) * half))}") for k in (0, 1)
+        ]
+        result, lanes = merge(f, fold, dtype, f"<{half} x {type_}>", *parts), half
+    return f.let(f"extractelement <1 x {type_}> {result}, i64 0")
+
+
+def _mask(lanes: range) -> str:
+    return f"<{len(lanes)} x i32> <{', '.join(f'i32 {lane}' for lane in lanes)}>"
+
+
+def _push(f: Function, fold: str, dtype: str, block: str) -> None:
+    """Add a block to the tree: like adding one to a binary counter whose digits hold partial results."""
+    type_, levels = MEMORY[dtype], f.element("i8", "%state", STATE)
+    value, digits, level = f.alloca(type_), f.alloca("i64"), f.alloca("i64")
+    count = f.load("i64", "%state")
+    f.store("i64", f.let(f"add i64 {count}, 1"), "%state")
+    f.store(type_, block, value)
+    f.store("i64", count, digits)
+    f.store("i64", "0", level)
+    with f.forever() as end:
+        rest = f.load("i64", digits)
+        f.stop_unless(f.let(f"trunc i64 {rest} to i1"), end)
+        here = f.load("i64", level)
+        f.store(type_, merge(f, fold, dtype, type_, f.load(type_, f.element(type_, levels, here)), f.load(type_, value)), value)
+        f.store("i64", f.let(f"lshr i64 {rest}, 1"), digits)
+        f.store("i64", f.let(f"add i64 {here}, 1"), level)
+    f.store(type_, f.load(type_, value), f.element(type_, levels, f.load("i64", level)))
+
+
+def _take_best(f: Function, fold: str, dtype: str, block: str) -> None:
+    """Keep the block's best and its index when it beats the one kept; count the elements."""
+    type_, kept = MEMORY[dtype], f.element("i8", "%state", STATE)
+    base = f.load("i64", "%state")
+    f.store("i64", f.let(f"add i64 {base}, %count"), "%state")
+    with f.when(_better(f, fold, dtype, block, f.load(type_, kept))):
+        f.store(type_, block, kept)
+        position = f.alloca("i64")
+        f.store("i64", "0", position)
+        with f.forever() as end:
+            here = f.load("i64", position)
+            value = f.load(type_, f.element(type_, "%buffer", here))
+            if KINDS[dtype] == "f":
+                other = f.let(f"fcmp une {type_} {value}, {block}")
+                both_nan = f.let(f"and i1 {f.let(f'fcmp uno {type_} {value}, {value}')}, {_is_nan(f, type_, block)}")
+                other = f.let(f"and i1 {other}, {f.let(f'xor i1 {both_nan}, true')}")
+            else:
+                other = f.let(f"icmp ne {type_} {value}, {block}")
+            f.stop_unless(other, end)
+            f.store("i64", f.let(f"add i64 {here}, 1"), position)
+        found = f.let(f"add i64 {base}, {f.load('i64', position)}")
+        f.store("i64", found, f.element("i8", "%state", 8))
+
+
+def _is_nan(f: Function, type_: str, x: str) -> str:
+    return f.let(f"fcmp uno {type_} {x}, {x}")
+
+
+@cache
+def finish(fold: str, dtype: str) -> Text:
+    """(state, out): store the result."""
+    name = f"ft.finish.{fold}.{dtype}"
+    f = Function("void", name, "ptr %state, ptr %out", "noinline")
+    type_, levels = MEMORY[dtype], f.element("i8", "%state", STATE)
+    if fold in ("argmax", "argmin"):
+        f.store("i64", f.load("i64", f.element("i8", "%state", 8)), "%out")
+    elif fold in ("sum", "prod") and KINDS[dtype] == "f":
+        value = f.alloca(type_)
+        f.store(type_, identity(fold, dtype), value)
+        count = f.load("i64", "%state")
+        with f.loop(str(TREE)) as level:
+            digit = f.let(f"trunc i64 {f.let(f'lshr i64 {count}, {level}')} to i1")
+            with f.when(digit):
+                held = f.load(type_, f.element(type_, levels, level))
+                f.store(type_, merge(f, fold, dtype, type_, held, f.load(type_, value)), value)
+        f.store(type_, f.load(type_, value), "%out")
+    else:
+        f.store(type_, f.load(type_, levels), "%out")
+    f.ret()
+    return _define(f, name)
+
+
+# ---- columns: rows folded into one accumulator per column ---------------------------------------------------------------
+
+
+def levels_of(fold: str, dtype: str) -> int:
+    """How many accumulators a column has."""
+    return LEVELS if fold in ("sum", "prod") and KINDS[dtype] == "f" else 1
+
+
+@cache
+def column_init(fold: str, dtype: str) -> Text:
+    """(accumulators, indices, m): make m columns empty."""
+    name = f"ft.column_init.{fold}.{dtype}"
+    f = Function("void", name, "ptr noalias %acc, ptr noalias %index, i64 %m", "noinline")
+    type_ = MEMORY[dtype]
+    with f.loop("%m") as j:
+        for level in range(levels_of(fold, dtype)):
+            f.store(type_, identity(fold, dtype), f.element(f"[{TILE} x {type_}]", f.element(type_, "%acc", j), level))
+        if fold in ("argmax", "argmin"):
+            f.store("i64", "0", f.element("i64", "%index", j))
+    f.ret()
+    return _define(f, name)
+
+
+@cache
+def column_step(fold: str, dtype: str) -> Text:
+    """(accumulators, indices, row of values, m, row number): fold one row of m columns in."""
+    name = f"ft.column_step.{fold}.{dtype}"
+    parameters = "ptr noalias %acc, ptr noalias %index, ptr noalias %row, i64 %m, i64 %number"
+    f = Function("void", name, parameters, "noinline")
+    type_ = MEMORY[dtype]
+    with f.loop("%m") as j:
+        kept = f.element(type_, "%acc", j)
+        old, new = f.load(type_, kept), f.load(type_, f.element(type_, "%row", j))
+        if fold in ("argmax", "argmin"):
+            wins, where = _better(f, fold, dtype, new, old), f.element("i64", "%index", j)
+            f.store(type_, f.let(f"select i1 {wins}, {type_} {new}, {type_} {old}"), kept)
+            f.store("i64", f.let(f"select i1 {wins}, i64 %number, i64 {f.load('i64', where)}"), where)
+        else:
+            f.store(type_, merge(f, fold, dtype, type_, old, new), kept)
+    f.ret()
+    return _define(f, name)
+
+
+@cache
+def column_carry(fold: str, dtype: str) -> Text:
+    """(accumulators, m, rows so far): after every RADIX rows, pass each accumulator's content to the next level."""
+    name = f"ft.column_carry.{fold}.{dtype}"
+    f = Function("void", name, "ptr %acc, i64 %m, i64 %rows", "noinline")
+    type_ = MEMORY[dtype]
+    for level in range(LEVELS - 1):
+        full = f.let(f"icmp eq i64 {f.let(f'urem i64 %rows, {RADIX ** (level + 1)}')}, 0")
+        with f.when(full), f.loop("%m") as j:
+            this = f.element(type_, "%acc", f.let(f"add i64 {j}, {level * TILE}"))
+            above = f.element(type_, "%acc", f.let(f"add i64 {j}, {(level + 1) * TILE}"))
+            f.store(type_, merge(f, fold, dtype, type_, f.load(type_, above), f.load(type_, this)), above)
+            f.store(type_, identity(fold, dtype), this)
+    f.ret()
+    return _define(f, name)
+
+
+@cache
+def column_finish(fold: str, dtype: str) -> Text:
+    """(accumulators, indices, out, byte stride of out, m): store the results of m columns."""
+    name = f"ft.column_finish.{fold}.{dtype}"
+    f = Function("void", name, "ptr noalias %acc, ptr noalias %index, ptr noalias %out, i64 %stride, i64 %m", "noinline")
+    type_ = MEMORY[dtype]
+    with f.loop("%m") as j:
+        target = f.offset("%out", j, "%stride")
+        if fold in ("argmax", "argmin"):
+            f.store("i64", f.load("i64", f.element("i64", "%index", j)), target, align=8)
+        else:
+            value = f.load(type_, f.element(type_, "%acc", f.let(f"add i64 {j}, {(levels_of(fold, dtype) - 1) * TILE}")))
+            for level in reversed(range(levels_of(fold, dtype) - 1)):
+                part = f.load(type_, f.element(type_, "%acc", f.let(f"add i64 {j}, {level * TILE}")))
+                value = merge(f, fold, dtype, type_, value, part)
+            f.store(type_, value, target, align=ITEMSIZE[dtype])
+    f.ret()
+    return _define(f, name)

@@ -1,0 +1,333 @@
+"""Emit a kernel as an LLVM module: `emit(kernel).text` defines `void @<name>(ptr sizes, ptr arguments)`.
+
+`sizes` are the loop sizes (i64); `arguments` hold for every operand (inputs, then outputs) its address and its byte stride
+along every loop axis. Three forms cover every kernel; kept axes are moved outwards, which changes no result:
+
+    elementwise   kept loops, the innermost a call of `ft.elements`
+    trailing      kept loops; in them reduced loops whose innermost evaluates into buffers (fold.flush takes them)
+    leading       kept loops; tiles of the innermost kept axis; in them reduced loops folding row by row
+
+`ft.elements` is the loop LLVM vectorises: one axis, distinct memory, strides known as 'c' or '0' where they are. Where the body
+has a function whose vector form is limited (sin of huge arguments) it returns whether an argument was beyond, and the
+caller redoes that piece with `ft.elements.slow`. So such pieces are written where redoing them is harmless: in order,
+into buffers when the output overwrites an input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import NamedTuple
+
+from ftrans.backends.numba import fold
+from ftrans.backends.numba.asm import MEMORY, Function, Module
+from ftrans.backends.numba.ops import IRBuilder, Val
+from ftrans.lowering.loops import ITEMSIZE, Inner, Kernel, Operand
+
+PIECE = 1024
+"""Elements evaluated at once where they may have to be redone."""
+
+
+class Emitted(NamedTuple):
+    """A module's text, the name of its entry, and the cost of one element in tenths of a nanosecond."""
+
+    text: str
+    name: str
+    cost: int
+
+
+class Sink(NamedTuple):
+    """Where `ft.elements` puts a value: stored at a stride class, or folded into what is there (`fold`)."""
+
+    value: int
+    dtype: str
+    inner: Inner
+    fold: str | None = None
+    inplace: int | None = None
+
+
+def emit(kernel: Kernel, name: str = "kernel") -> Emitted:
+    """The kernel as an LLVM module."""
+    return _Emitter(kernel, name).emit()
+
+
+class _Emitter:
+    """One kernel on its way to text: operands' addresses and strides as names in the kernel function."""
+
+    def __init__(self, kernel: Kernel, name: str) -> None:
+        self.kernel, self.name = kernel, name
+        self.module = Module()
+        self.f = Function("void", name, "ptr noalias %sizes, ptr noalias %arguments")
+        self.sizes: list[str] = []
+        self.strides: list[list[str]] = []
+        self.limited = False
+        self.cost = 0
+
+    def emit(self) -> Emitted:
+        kernel = self.kernel
+        pointers = self._prologue()
+        if not any(kernel.reduced):
+            self._elementwise(pointers)
+        elif kernel.reduced[-1]:
+            self._trailing(pointers)
+        else:
+            self._leading(pointers)
+        self.f.ret()
+        self.module.add_function(self.name, self.f)
+        return Emitted(self.module.text(), self.name, self.cost)
+
+    def _prologue(self) -> list[str]:
+        """Load sizes, addresses and strides; a kernel without axes runs once."""
+        f, n = self.f, self.kernel.naxes
+        self.sizes = [f.load("i64", f.element("i64", "%sizes", axis)) for axis in range(n)] or ["1"]
+        pointers = []
+        for k, operand in enumerate(self.kernel.operands):
+            first = k * (n + 1)
+            pointers.append(f.load("ptr", f.element("i64", "%arguments", first)))
+            self.strides.append(
+                [
+                    f.load("i64", f.element("i64", "%arguments", first + 1 + axis)) if moves else "0"
+                    for axis, moves in enumerate(operand.moves)
+                ]
+                or ["0"]
+            )
+        return pointers
+
+    # ---- the three forms
+
+    def _elementwise(self, pointers: list[str]) -> None:
+        sinks = [Sink(out.value, out.operand.dtype, _inner(out.operand), None, out.inplace) for out in self.kernel.outputs]
+        self._define_elements(sinks)
+        inputs, outputs = len(self.kernel.inputs), range(len(sinks))
+        with ExitStack() as stack:
+            pointers = self._loops(stack, range(len(self.sizes) - 1), pointers)
+            size, last = self.sizes[-1], self._last_strides()
+            if not self.limited:
+                self._call_elements(pointers, last, size)
+                return
+            inplace = [k for k in outputs if sinks[k].inplace is not None]
+            buffers = {k: self.f.alloca(MEMORY[sinks[k].dtype], PIECE) for k in inplace}
+            start = stack.enter_context(self.f.loop(size, step=PIECE))
+            count = self._smaller(self.f.let(f"sub i64 {size}, {start}"), str(PIECE))
+            here = [self.f.offset(p, start, s) for p, s in zip(pointers, last, strict=True)]
+            targets = [buffers.get(k, here[inputs + k]) for k in outputs]
+            strides = [str(ITEMSIZE[sinks[k].dtype]) if k in buffers else last[inputs + k] for k in outputs]
+            self._call_elements(here[:inputs] + targets, last[:inputs] + strides, count)
+            for k, buffer in buffers.items():
+                self._copy_out(MEMORY[sinks[k].dtype], buffer, here[inputs + k], last[inputs + k], count)
+
+    def _trailing(self, pointers: list[str]) -> None:
+        f, kernel = self.f, self.kernel
+        self._define_elements([Sink(out.value, kernel.value_dtype(out.value), "c") for out in kernel.outputs])
+        folds = [(out.reduce or "", kernel.value_dtype(out.value)) for out in kernel.outputs]
+        buffers = [f.alloca(MEMORY[dtype], fold.BLOCK) for _, dtype in folds]
+        states = [f.alloca("i8", fold.state_bytes(dtype)) for _, dtype in folds]
+        filled = f.alloca("i64")
+        kept = [axis for axis in range(kernel.naxes) if not kernel.reduced[axis]]
+        reduced = [axis for axis in range(kernel.naxes) if kernel.reduced[axis]]
+
+        def flush(count: str) -> None:
+            for which, buffer, state in zip(folds, buffers, states, strict=True):
+                self._call(fold.flush(*which), f"ptr {buffer}", f"i64 {count}", f"ptr {state}")
+
+        with ExitStack() as outer:
+            pointers = self._loops(outer, kept, pointers)
+            for which, state in zip(folds, states, strict=True):
+                self._call(fold.init(*which), f"ptr {state}")
+            f.store("i64", "0", filled)
+            with ExitStack() as inner:
+                row = self._loops(inner, reduced[:-1], pointers)
+                self._row_into_buffers(row, buffers, filled, flush)
+            flush(f.load("i64", filled))
+            for which, state, out in zip(folds, states, pointers[len(kernel.inputs) :], strict=True):
+                self._call(fold.finish(*which), f"ptr {state}", f"ptr {out}")
+
+    def _row_into_buffers(self, row: list[str], buffers: list[str], filled: str, flush: Callable[[str], None]) -> None:
+        """Evaluate the innermost axis into the buffers, flushing whenever they are full."""
+        f, kernel = self.f, self.kernel
+        size, last, inputs = self.sizes[-1], self._last_strides(), len(kernel.inputs)
+        dtypes = [kernel.value_dtype(out.value) for out in kernel.outputs]
+        done = f.alloca("i64")
+        f.store("i64", "0", done)
+        with f.forever() as end:
+            start, used = f.load("i64", done), f.load("i64", filled)
+            left = f.let(f"sub i64 {size}, {start}")
+            f.stop_unless(f.let(f"icmp sgt i64 {left}, 0"), end)
+            count = self._smaller(left, f.let(f"sub i64 {fold.BLOCK}, {used}"))
+            here = [f.offset(p, start, s) for p, s in zip(row[:inputs], last[:inputs], strict=True)]
+            targets = [f.element(MEMORY[dtype], b, used) for b, dtype in zip(buffers, dtypes, strict=True)]
+            self._call_elements(here + targets, last[:inputs] + [str(ITEMSIZE[dtype]) for dtype in dtypes], count)
+            f.store("i64", f.let(f"add i64 {start}, {count}"), done)
+            now = f.let(f"add i64 {used}, {count}")
+            full = f.let(f"icmp eq i64 {now}, {fold.BLOCK}")
+            f.store("i64", f.let(f"select i1 {full}, i64 0, i64 {now}"), filled)
+            with f.when(full):
+                flush(str(fold.BLOCK))
+
+    def _leading(self, pointers: list[str]) -> None:
+        f, kernel = self.f, self.kernel
+        folds = [(out.reduce or "", kernel.value_dtype(out.value)) for out in kernel.outputs]
+        accumulators = [f.alloca(MEMORY[dtype], fold.TILE * fold.levels_of(which, dtype)) for which, dtype in folds]
+        indices = [f.alloca("i64", fold.TILE) if which in ("argmax", "argmin") else "null" for which, _ in folds]
+        direct = self._define_rows(folds)
+        rows = accumulators if direct else [f.alloca(MEMORY[dtype], fold.TILE) for _, dtype in folds]
+        number = f.alloca("i64")
+        kept = [axis for axis in range(kernel.naxes) if not kernel.reduced[axis]]
+        reduced = [axis for axis in range(kernel.naxes) if kernel.reduced[axis]]
+        inputs, last = len(kernel.inputs), self._last_strides()
+        with ExitStack() as stack:
+            pointers = self._loops(stack, kept[:-1], pointers)
+            start = stack.enter_context(f.loop(self.sizes[-1], step=fold.TILE))
+            count = self._smaller(f.let(f"sub i64 {self.sizes[-1]}, {start}"), str(fold.TILE))
+            here = [f.offset(p, start, s) for p, s in zip(pointers, last, strict=True)]
+            for which, acc, index in zip(folds, accumulators, indices, strict=True):
+                self._call(fold.column_init(*which), f"ptr {acc}", f"ptr {index}", f"i64 {count}")
+            f.store("i64", "0", number)
+            with ExitStack() as inner:
+                row = self._loops(inner, reduced, here)
+                widths = [str(ITEMSIZE[dtype]) for _, dtype in folds]
+                self._call_elements(row[:inputs] + rows, last[:inputs] + widths, count)
+                self._take_row(folds, accumulators, indices, None if direct else rows, number, count)
+            for k, (which, acc, index) in enumerate(zip(folds, accumulators, indices, strict=True)):
+                out = f"ptr {here[inputs + k]}", f"i64 {last[inputs + k]}"
+                self._call(fold.column_finish(*which), f"ptr {acc}", f"ptr {index}", *out, f"i64 {count}")
+
+    def _define_rows(self, folds: list[tuple[str, str]]) -> bool:
+        """`ft.elements` for rows: straight into the accumulators if nothing may be redone and no index is wanted."""
+        kernel = self.kernel
+        plain = [Sink(out.value, dtype, "c") for out, (_, dtype) in zip(kernel.outputs, folds, strict=True)]
+        self._define_elements(plain)
+        if self.limited or any(which in ("argmax", "argmin") for which, _ in folds):
+            return False
+        del self.module.functions["ft.elements"]
+        self._define_elements([sink._replace(fold=which) for sink, (which, _) in zip(plain, folds, strict=True)])
+        return True
+
+    def _take_row(
+        self, folds: list[tuple[str, str]], accs: list[str], indices: list[str], rows: list[str] | None, number: str, m: str
+    ) -> None:
+        """Fold evaluated rows in (where the elements did not do it themselves), count the row, carry to higher levels."""
+        f = self.f
+        current = f.load("i64", number)
+        for k, (which, acc, index) in enumerate(zip(folds, accs, indices, strict=True)):
+            if rows is not None:
+                arguments = f"ptr {acc}", f"ptr {index}", f"ptr {rows[k]}", f"i64 {m}", f"i64 {current}"
+                self._call(fold.column_step(*which), *arguments)
+        following = f.let(f"add i64 {current}, 1")
+        f.store("i64", following, number)
+        deep = [(which, acc) for which, acc in zip(folds, accs, strict=True) if fold.levels_of(*which) > 1]
+        if deep:
+            full = f.let(f"icmp eq i64 {f.let(f'and i64 {following}, {fold.RADIX - 1}')}, 0")
+            with f.when(full):
+                for which, acc in deep:
+                    self._call(fold.column_carry(*which), f"ptr {acc}", f"i64 {m}", f"i64 {following}")
+
+    # ---- pieces
+
+    def _loops(self, stack: ExitStack, axes: range | list[int], pointers: list[str]) -> list[str]:
+        """Open loops over axes, outermost first; returns the operands' addresses inside."""
+        for axis in axes:
+            index = stack.enter_context(self.f.loop(self.sizes[axis]))
+            pointers = [
+                pointer if strides[axis] == "0" else self.f.offset(pointer, index, strides[axis])
+                for pointer, strides in zip(pointers, self.strides, strict=True)
+            ]
+        return pointers
+
+    def _last_strides(self) -> list[str]:
+        return [strides[-1] for strides in self.strides]
+
+    def _smaller(self, x: str, y: str) -> str:
+        return self.f.intrinsic("smin", "i64", x, y)
+
+    def _call(self, text: fold.Text, *arguments: str) -> None:
+        """Call one of fold's functions, defining it on first use."""
+        self.module.add(*text)
+        self.f.do(f"call void @{text[0]}({', '.join(arguments)})")
+
+    def _copy_out(self, type_: str, buffer: str, out: str, stride: str, count: str) -> None:
+        f = self.f
+        with f.loop(count) as i:
+            f.store(type_, f.load(type_, f.element(type_, buffer, i)), f.offset(out, i, stride), align=1)
+
+    def _call_elements(self, pointers: list[str], strides: list[str], count: str) -> None:
+        """`ft.elements`, and again slowly if it met an argument beyond a vector routine."""
+        arguments = ", ".join(
+            [f"ptr {p}" for p in pointers] + [f"i64 {s}" for s in strides] + [f"i64 {count}"],
+        )
+        if not self.limited:
+            self.f.do(f"call void @ft.elements({arguments})")
+            return
+        with self.f.when(self.f.let(f"call i1 @ft.elements({arguments})")):
+            self.f.do(f"call void @ft.elements.slow({arguments})")
+
+    # ---- the vectorised loop
+
+    def _define_elements(self, sinks: list[Sink]) -> None:
+        """Define `ft.elements`, and `ft.elements.slow` where the body needs it; sets `limited` and `cost`."""
+        self.limited = self._define_loop("ft.elements", sinks, slow=False)
+        if self.limited:
+            self._define_loop("ft.elements.slow", [sink._replace(inplace=None) for sink in sinks], slow=True)
+
+    def _define_loop(self, name: str, sinks: list[Sink], slow: bool) -> bool:
+        kernel = self.kernel
+        inputs, count = len(kernel.inputs), len(kernel.inputs) + len(sinks)
+        parameters = [f"ptr noalias nocapture %p{k}" for k in range(count)] + [f"i64 %s{k}" for k in range(count)]
+        f = Function("", name, ", ".join([*parameters, "i64 %n"]), "noinline")
+        b = IRBuilder(f, slow)
+        flag = f.alloca("i1")
+        f.store("i1", "false", flag)
+        with f.loop("%n") as i:
+            values = [self._load(f, x, k, i) for k, x in enumerate(kernel.inputs)]
+            for instr in kernel.body:
+                values.append(self._lower(b, instr.op, instr.dtype, [values[arg] for arg in instr.args]))
+            for condition in b.huge:
+                f.store("i1", f.let(f"or i1 {f.load('i1', flag)}, {condition}"), flag)
+            limited = bool(b.huge)
+            for k, sink in enumerate(sinks):
+                place = k + inputs if sink.inplace is None or limited else sink.inplace
+                _store(f, sink, values[sink.value], f"%p{place}", f"%s{place}", i)
+        f.ret(f"i1 {f.load('i1', flag)}" if limited else "void")
+        f.head = f.head.replace("define internal ", f"define internal {'i1' if limited else 'void'}", 1)
+        for entry in b.routines:
+            self.module.add(*entry)
+        self.module.add_function(name, f)
+        self.cost = b.cost + count
+        return limited
+
+    @staticmethod
+    def _load(f: Function, operand: Operand, k: int, i: str) -> Val:
+        type_, align = MEMORY[operand.dtype], ITEMSIZE[operand.dtype]
+        place = _place(f, type_, _inner(operand), f"%p{k}", f"%s{k}", i)
+        value = f.load(type_, place, align)
+        return Val(f.let(f"icmp ne i8 {value}, 0") if operand.dtype == "bool" else value, operand.dtype)
+
+    @staticmethod
+    def _lower(b: IRBuilder, op: object, dtype: str, args: list[Val]) -> Val:
+        value: Val = op.lower(b, *args)  # type: ignore[attr-defined]
+        if value.dtype != dtype:
+            raise TypeError(f"{op} gave {value.dtype}, its instruction says {dtype}")
+        return value
+
+
+def _inner(operand: Operand) -> Inner:
+    """The class of the innermost stride; a kernel without axes has none, so nothing moves."""
+    return operand.inner if operand.moves else "0"
+
+
+def _place(f: Function, type_: str, inner: Inner, pointer: str, stride: str, i: str) -> str:
+    """The address of element i of an operand."""
+    if inner == "0":
+        return pointer
+    return f.element(type_, pointer, i) if inner == "c" else f.offset(pointer, i, stride)
+
+
+def _store(f: Function, sink: Sink, value: Val, pointer: str, stride: str, i: str) -> None:
+    """Put a value where its sink says."""
+    type_, align = MEMORY[sink.dtype], ITEMSIZE[sink.dtype]
+    name = f.let(f"zext i1 {value.name} to i8") if sink.dtype == "bool" else value.name
+    place = _place(f, type_, sink.inner, pointer, stride, i)
+    if sink.fold is not None:
+        name = fold.merge(f, sink.fold, sink.dtype, type_, f.load(type_, place, align), name)
+    f.store(type_, name, place, align)
+
