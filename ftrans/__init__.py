@@ -1,3 +1,40 @@
-"""ftrans: jit, grad, vmap and their like for plain NumPy functions."""
+"""ftrans: JAX-style transformations of plain NumPy functions.
 
+    import numpy as np
+    import ftrans as ft
+
+    ft.grad(f)            the gradient of a function with a scalar result
+    ft.jit(f)             the same function, fused and compiled once it is worth it
+    ft.vmap(f)            f over a batch, without a loop
+    ft.jvp, ft.vjp, ft.jacfwd, ft.jacrev, ft.hessian, ft.hvp, ft.linearize ...
+
+They compose in any order. `ftrans.numpy` holds the NumPy functions that can be traced; plain `numpy` functions on traced arrays
+lead there by themselves.
+"""
+
+from . import errors as errors
+from . import lax as lax
 from . import numpy as numpy
+from . import tree as tree
+from . import tree_util as tree_util
+from .api import block_until_ready, device_get, device_put
+from .config import config
+from .core.trace import Tracer
+from .jit.api import Jitted, jit
+from .jit.tiers import no_compile
+from .ops.custom import stop_gradient
+from .transforms.abstract import ShapeDtypeStruct, eval_jaxpr, eval_shape, make_jaxpr
+from .transforms.grad import grad, value_and_grad
+from .transforms.jacobian import hessian, hvp, jacfwd, jacobian, jacrev
+from .transforms.jvp import float0, jvp
+from .transforms.transpose import linear_transpose
+from .transforms.vjp import linearize, vjp
+from .transforms.vmap import vmap
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Jitted", "ShapeDtypeStruct", "Tracer", "block_until_ready", "config", "device_get", "device_put", "errors", "eval_jaxpr",
+    "eval_shape", "float0", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jit", "jvp", "lax", "linear_transpose",
+    "linearize", "make_jaxpr", "no_compile", "numpy", "stop_gradient", "tree", "tree_util", "value_and_grad", "vjp", "vmap",
+]  # fmt: skip

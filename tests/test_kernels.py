@@ -50,28 +50,16 @@ def elementwise(ops, dtype, inputs):
     return results
 
 
-BINARY_FLOAT = (
-    "add subtract multiply divide floor_divide remainder fmod power maximum minimum fmax fmin arctan2 hypot logaddexp copysign "
-    "equal not_equal less less_equal greater greater_equal logical_and logical_or logical_xor"
-).split()
-UNARY_FLOAT = (
-    "negative absolute sign sqrt square reciprocal exp exp2 expm1 log log2 log10 log1p sin cos tan arcsin arccos arctan sinh cosh "
-    "tanh arcsinh arccosh arctanh cbrt erf erfc floor ceil trunc rint isnan isinf isfinite signbit logical_not"
-).split()
+BINARY_FLOAT = ["add", "subtract", "multiply", "divide", "floor_divide", "remainder", "fmod", "power", "maximum", "minimum", "fmax", "fmin", "arctan2", "hypot", "logaddexp", "copysign", "equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "logical_and", "logical_or", "logical_xor"]
+UNARY_FLOAT = ["negative", "absolute", "sign", "sqrt", "square", "reciprocal", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh", "cbrt", "erf", "erfc", "floor", "ceil", "trunc", "rint", "isnan", "isinf", "isfinite", "signbit", "logical_not"]
 EXACT = set(
     "add subtract multiply divide sqrt square reciprocal negative absolute sign maximum minimum fmax fmin copysign floor ceil trunc "
     "rint floor_divide remainder fmod"
 ).union(PREDICATES)
-BINARY_INT = (
-    "add subtract multiply floor_divide remainder fmod maximum minimum fmax fmin bitwise_and bitwise_or bitwise_xor left_shift "
-    "right_shift equal not_equal less less_equal greater greater_equal logical_and logical_or logical_xor"
-).split()
-UNARY_INT = "absolute sign square floor ceil trunc rint isnan isinf isfinite logical_not invert negative".split()
-BINARY_BOOL = (
-    "add multiply maximum minimum logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor equal not_equal less "
-    "less_equal greater greater_equal"
-).split()
-UNARY_BOOL = "absolute logical_not invert isnan isinf isfinite".split()
+BINARY_INT = ["add", "subtract", "multiply", "floor_divide", "remainder", "fmod", "maximum", "minimum", "fmax", "fmin", "bitwise_and", "bitwise_or", "bitwise_xor", "left_shift", "right_shift", "equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "logical_and", "logical_or", "logical_xor"]
+UNARY_INT = ["absolute", "sign", "square", "floor", "ceil", "trunc", "rint", "isnan", "isinf", "isfinite", "logical_not", "invert", "negative"]
+BINARY_BOOL = ["add", "multiply", "maximum", "minimum", "logical_and", "logical_or", "logical_xor", "bitwise_and", "bitwise_or", "bitwise_xor", "equal", "not_equal", "less", "less_equal", "greater", "greater_equal"]
+UNARY_BOOL = ["absolute", "logical_not", "invert", "isnan", "isinf", "isfinite"]
 OPS = {name: Op(name) for name in {*BINARY_FLOAT, *UNARY_FLOAT, *BINARY_INT, *UNARY_INT}}
 
 
@@ -99,7 +87,23 @@ def ulps(got, expected):
 def float_pairs(dtype):
     """All pairs of special values, then random ones of several magnitudes: a length that is no multiple of a vector."""
     info, rng = np.finfo(dtype), np.random.default_rng(0)
-    special_values = [0.0, -0.0, 1.0, -1.0, 0.5, 2.0, 3.0, -7.5, np.inf, -np.inf, np.nan, info.tiny, info.max, -info.max, 1e-3]
+    special_values = [
+        0.0,
+        -0.0,
+        1.0,
+        -1.0,
+        0.5,
+        2.0,
+        3.0,
+        -7.5,
+        np.inf,
+        -np.inf,
+        np.nan,
+        info.tiny,
+        info.max,
+        -info.max,
+        1e-3,
+    ]
     special_values.append(float(info.smallest_subnormal))
     grid = np.array([(a, b) for a in special_values for b in special_values], dtype)
     scale = 10.0 ** rng.uniform(-4, 2, (501, 2))
@@ -187,7 +191,10 @@ def test_constants_where_and_ipow():
         "cube": (Op("cube", lambda b, x: b.ipow(x, 3)), 1),
         "inverse": (Op("inverse", lambda b, x: b.ipow(x, -2)), 1),
         "one": (Op("one", lambda b, x: b.ipow(x, 0)), 1),
-        "relu": (Op("relu", lambda b, x: b.where(b.greater(x, b.constant(0.1, "float64")), x, b.constant(-0.0, "float64"))), 1),
+        "relu": (
+            Op("relu", lambda b, x: b.where(b.greater(x, b.constant(0.1, "float64")), x, b.constant(-0.0, "float64"))),
+            1,
+        ),
     }
     got = elementwise(ops, "float64", [x])
     assert np.array_equal(got["cube"], x * (x * x))
@@ -213,12 +220,18 @@ def test_huge_arguments_are_redone_also_in_place():
 def test_in_place_output():
     add = OPS["add"]
     x, y = np.arange(1001.0), np.ones(1001)
-    kernel = Kernel(1, (False,), (vector("float64"),) * 2, (Instr(add, (0, 1), "float64"),), (Output(2, vector("float64"), None, 0),))
+    kernel = Kernel(
+        1,
+        (False,),
+        (vector("float64"),) * 2,
+        (Instr(add, (0, 1), "float64"),),
+        (Output(2, vector("float64"), None, 0),),
+    )
     assert run(kernel, [x, y, x], [1001], [[0]] * 3)
     assert np.array_equal(x, np.arange(1001.0) + 1)
 
 
-# ---- layouts and the entry ----------------------------------------------------------------------------------------------
+# ---- layouts and the entry -------------------------------------------------------------------------------------------
 
 
 def test_strides_broadcast_and_scalars_in_two_axes():
@@ -243,7 +256,11 @@ def test_strides_broadcast_and_scalars_in_two_axes():
 def test_transposed_operand_walks_other_dimensions():
     x, out = np.arange(12.0).reshape(3, 4), np.zeros((4, 3))
     kernel = Kernel(
-        2, (False, False), (Operand("float64", (True, True), "s"),), (), (Output(0, Operand("float64", (True, True), "c")),)
+        2,
+        (False, False),
+        (Operand("float64", (True, True), "s"),),
+        (),
+        (Output(0, Operand("float64", (True, True), "c")),),
     )
     assert run(kernel, [x, out], [4, 3], [[1, 0], [0, 1]])
     assert np.array_equal(out, x.T)
@@ -259,7 +276,9 @@ def test_kernel_without_axes_and_scalar_dtypes():
 
 
 def test_misfit_returns_false_and_writes_nothing():
-    kernel = Kernel(1, (False,), (vector("float64"),), (Instr(OPS["negative"], (0,), "float64"),), (Output(1, vector("float64")),))
+    kernel = Kernel(
+        1, (False,), (vector("float64"),), (Instr(OPS["negative"], (0,), "float64"),), (Output(1, vector("float64")),)
+    )
     bound = service.compile(kernel).bind(service.table([4], [(0, [0]), (1, [0])]))
     out = np.zeros(4)
     unaligned = np.zeros(33, np.uint8)[1:].view(np.float64)
@@ -313,7 +332,7 @@ def test_offsets_are_checked():
     entry.check_offsets()
 
 
-# ---- reductions ---------------------------------------------------------------------------------------------------------
+# ---- reductions ------------------------------------------------------------------------------------------------------
 
 FOLDS = ["sum", "prod", "max", "min", "argmax", "argmin"]
 
@@ -443,7 +462,11 @@ def test_reduction_of_an_expression_with_scalar_and_conversion():
     x = np.random.default_rng(0).standard_normal((300, 401))
     above = Op("above", lambda b, x, t: b.convert(b.greater(b.sin(x), t), "int64"))
     operands = (Operand("float64", (True, True), "c"), Operand("float64", (False, False), "0"))
-    for reduced, shape, dims in (((False, True), 300, [0, -1]), ((True, False), 401, [-1, 0]), ((True, True), (), [-1, -1])):
+    for reduced, shape, dims in (
+        ((False, True), 300, [0, -1]),
+        ((True, False), 401, [-1, 0]),
+        ((True, True), (), [-1, -1]),
+    ):
         kept = tuple(not r for r in reduced)
         outputs = (Output(2, Operand("int64", kept, "c" if kept[-1] else "0"), "sum"),)
         kernel = Kernel(2, reduced, operands, (Instr(above, (0, 1), "int64"),), outputs)
@@ -471,7 +494,7 @@ def test_sums_are_accurate_and_independent_of_collapsing():
     assert np.all(np.abs(out - 20_000) < 0.05)
 
 
-# ---- text and identity --------------------------------------------------------------------------------------------------
+# ---- text and identity -----------------------------------------------------------------------------------------------
 
 
 def test_print_loops():
@@ -488,7 +511,10 @@ def test_print_loops():
         (lambda: Operand("complex128", (True,), "c"), "not complex128"),
         (lambda: Operand("float64", (False,), "c"), "has inner='0'"),
         (lambda: Kernel(1, (False,), (Operand("float64", (), "0"),), (), ()), "every operand"),
-        (lambda: Kernel(1, (False,), (vector("float64"),), (Instr(OPS["add"], (0, 1), "float64"),), ()), "earlier values"),
+        (
+            lambda: Kernel(1, (False,), (vector("float64"),), (Instr(OPS["add"], (0, 1), "float64"),), ()),
+            "earlier values",
+        ),
         (lambda: Kernel(1, (False,), (vector("float64"),), (), (Output(0, vector("float32")),)), "convert explicitly"),
         (lambda: Kernel(1, (True,), (vector("float64"),), (), (Output(0, vector("float64")),)), "reduce exactly when"),
         (lambda: Kernel(1, (True,), (vector("float64"),), (), (Output(0, vector("float64"), "sum"),)), "reduced axis"),

@@ -418,6 +418,15 @@ class TestRegistration:
         assert tree_util.tree_structure(Config(1)) == tree_util.tree_structure(Config(1))
         assert tree_util.tree_structure(Config(1)) != tree_util.tree_structure(Config(2))
 
+    def test_registering_a_class_already_seen_as_a_leaf(self) -> None:
+        class Late:
+            def __init__(self, *items: Any) -> None:
+                self.items = items
+
+        assert len(tree_util.tree_leaves([Late(1, 2)])) == 1
+        tree_util.register_pytree_node(Late, lambda node: (node.items, None), lambda aux, children: Late(*children))
+        assert tree_util.tree_leaves([Late(1, 2)]) == [1, 2]
+
     def test_leaf(self) -> None:
         @pytree.register_leaf
         @dataclass
@@ -503,6 +512,11 @@ class TestTreeDef:
         for thread in threads:
             thread.join()
         assert all(a is b for other in found[1:] for a, b in zip(found[0], other, strict=True))
+
+    def test_the_slower_of_two_threads_takes_what_the_faster_made(self) -> None:
+        made = pytree.structure(Tagged(0, "race"))
+        assert made.kind is not None
+        assert pytree._add(made.kind, made.aux, made.subtrees, made.key, hash(made.key)) is made
 
     def test_printing(self) -> None:
         assert str(pytree.structure({"a": 1, "b": (1, [None, ()]), "c": (1,)})) == (

@@ -513,27 +513,37 @@ def unary(op: Primitive) -> Callable[[Any], Any]:
     return call
 
 
-def binary(op: Primitive) -> Callable[[Any, Any], Any]:
-    """The function that applies a two-argument primitive; a Python float becomes a constant on the way."""
+def binary(op: Primitive, slow: Callable[[Primitive, Any, Any], Any] = bind) -> Callable[[Any, Any], Any]:
+    """The function that applies a two-argument primitive; a Python float becomes a constant on the way.
+
+    slow: what is called instead for unusual operands (other than tracers of the innermost trace and Python scalars) and, where
+        it is not `bind`, for two Python scalars: Python's operators differ from NumPy's functions there.
+    """
     memo: dict[Aval, dict[Aval, Aval]] = {}
 
     def call(x: Any, y: Any, /) -> Any:
         if type(x) is Tracer:
             t = x.t
             if not t.top:
-                return bind(op, x, y)
+                return slow(op, x, y)
             if type(y) is not Tracer or y.t is not t:
-                y = lift(t, y)
+                weak = WEAK.get(type(y))
+                if weak is None:
+                    return slow(op, x, y)
+                y = t.const(y, weak)
         elif type(y) is Tracer:
             t = y.t
-            if not t.top:
-                return bind(op, x, y)
-            x = lift(t, x)
+            weak = WEAK.get(type(x))
+            if weak is None or not t.top:
+                return slow(op, x, y)
+            x = t.const(x, weak)
         else:
-            return bind(op, x, y)
+            return slow(op, x, y)
         try:
             a = memo[x.a][y.a]
         except KeyError:
+            if slow is not bind and x.a.weak and y.a.weak:
+                return slow(op, x, y)
             a = memo.setdefault(x.a, {})[y.a] = infer(op, (x.a, y.a))
         src = t.src
         if src is None:
@@ -549,4 +559,3 @@ def binary(op: Primitive) -> Callable[[Any, Any], Any]:
 
     call.__name__ = call.__qualname__ = op.name
     return call
-

@@ -44,10 +44,7 @@ def register_ufunc(ufunc: np.ufunc, ours: F) -> F:
 
 def array_function(self: Tracer, func: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """`np.f(tracer)` for the functions of NumPy that are not ufuncs."""
-    ours = functions.get(func)
-    if ours is None:
-        raise unsupported(f"{func.__module__}.{func.__name__}")
-    return ours(*args, **kwargs)
+    return function_of(func)(*args, **kwargs)
 
 
 def array_ufunc(self: Tracer, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -65,6 +62,22 @@ def array_ufunc(self: Tracer, ufunc: np.ufunc, method: str, *inputs: Any, **kwar
         from_left = functions[np.reshape](x, (*x.shape, *[1] * y.ndim))
         return ufuncs[ufunc](from_left, y, **kwargs)
     raise unsupported(f"numpy.{ufunc.__name__}" + (f".{method}" if method != "__call__" else ""))
+
+
+def function_of(func: Any) -> Callable[..., Any]:
+    """What a function of NumPy does on tracers, or the error that it is not supported."""
+    ours = functions.get(func)
+    if ours is None:
+        raise unsupported(f"{func.__module__}.{func.__name__}")
+    return ours
+
+
+def ufunc_of(ufunc: np.ufunc) -> Callable[..., Any]:
+    """What a ufunc of NumPy does on tracers, or the error that it is not supported."""
+    ours = ufuncs.get(ufunc)
+    if ours is None:
+        raise unsupported(f"numpy.{ufunc.__name__}")
+    return ours
 
 
 def unsupported(name: str, why: str = "") -> UnsupportedError:

@@ -13,6 +13,8 @@ from ..core.trace import Tracer, bind
 class StopGradient(Primitive):
     """The operand, as a constant for differentiation."""
 
+    view = True
+
     def aval(self, x: Aval) -> Aval:
         return x
 

@@ -39,7 +39,7 @@ class Reshape(Primitive):
         return aval(self.shape, x.dtype, False, False)
 
     def eval(self, x: Any) -> Any:
-        return np.reshape(x, self.shape)
+        return np.asarray(x).reshape(self.shape)
 
     def jvp(self, primals: tuple[Any, ...], tangents: tuple[Any, ...], out: Any) -> Any:
         return bind(self, *tangents)

@@ -58,7 +58,9 @@ class Function:
     """The lines of one LLVM function. Methods that compute return the name of their result."""
 
     def __init__(self, returns: str, name: str, parameters: str, attributes: str = "") -> None:
-        self.head = f"define {attributes_before(name)}{returns} @{name}({parameters}) nounwind {attributes} {{\nentry:\n"
+        self.head = (
+            f"define {attributes_before(name)}{returns} @{name}({parameters}) nounwind {attributes} {{\nentry:\n"
+        )
         self.lines: list[str] = []
         self.allocas: list[str] = []
         self.declares: set[str] = set()
@@ -186,12 +188,17 @@ def _vector(argument: str) -> str:
     return argument[: argument.index(">") + 1]
 
 
+Text = tuple[str, str, frozenset[str]]
+"""A finished function: its name, its definition, the declarations it needs."""
+
+
 class Module:
-    """Functions and the declarations they need, each once."""
+    """Functions and the declarations they need, each once; `shared` names those that are compiled apart from it."""
 
     def __init__(self) -> None:
         self.functions: dict[str, str] = {}
         self.declares: set[str] = set()
+        self.shared: dict[str, Text] = {}
 
     def add(self, name: str, text: str, declares: frozenset[str] | set[str]) -> None:
         """Define a function, unless the module already has it."""
@@ -201,6 +208,11 @@ class Module:
 
     def add_function(self, name: str, function: Function) -> None:
         self.add(name, function.text(), function.declares)
+
+    def share(self, text: Text, types: str) -> None:
+        """Use a function that is compiled once for all modules; types are those of its parameters."""
+        self.shared[text[0]] = text
+        self.declares.add(f"declare void @{text[0]}({types})")
 
     def text(self) -> str:
         """The module as LLVM reads it."""

@@ -213,7 +213,15 @@ def check_offsets() -> None:
         "flags": ctypes.c_int32.from_address(id(array) + HEAD + 48).value & 0x100 == 0x100,
         "float": ctypes.c_double.from_address(id(number := float("1.25")) + HEAD).value == number,
     }
-    for scalar in (np.float64(2.5), np.float32(2.5), np.int64(-3), np.int32(-3), np.int8(-3), np.uint16(3), np.bool_(True)):
+    for scalar in (
+        np.float64(2.5),
+        np.float32(2.5),
+        np.int64(-3),
+        np.int32(-3),
+        np.int8(-3),
+        np.uint16(3),
+        np.bool_(True),
+    ):
         payload = ctypes.string_at(id(scalar) + HEAD, scalar.dtype.itemsize)
         read[f"scalar {scalar.dtype}"] = payload == scalar.tobytes()
     slots = [array, 1.5]

@@ -20,7 +20,7 @@ from contextlib import ExitStack
 from typing import NamedTuple
 
 from ftrans.backends.numba import fold
-from ftrans.backends.numba.asm import MEMORY, Function, Module
+from ftrans.backends.numba.asm import MEMORY, Function, Module, Text
 from ftrans.backends.numba.ops import IRBuilder, Val
 from ftrans.lowering.loops import ITEMSIZE, Inner, Kernel, Operand
 
@@ -29,10 +29,12 @@ PIECE = 1024
 
 
 class Emitted(NamedTuple):
-    """A module's text, the name of its entry, and the cost of one element in tenths of a nanosecond."""
+    """A module's text, the name of its entry, the functions it shares with other modules and does not define, and the
+    cost of one element in tenths of a nanosecond."""
 
     text: str
     name: str
+    shared: tuple[Text, ...]
     cost: int
 
 
@@ -74,7 +76,7 @@ class _Emitter:
             self._leading(pointers)
         self.f.ret()
         self.module.add_function(self.name, self.f)
-        return Emitted(self.module.text(), self.name, self.cost)
+        return Emitted(self.module.text(), self.name, tuple(self.module.shared.values()), self.cost)
 
     def _prologue(self) -> list[str]:
         """Load sizes, addresses and strides; a kernel without axes runs once."""
@@ -96,7 +98,9 @@ class _Emitter:
     # ---- the three forms
 
     def _elementwise(self, pointers: list[str]) -> None:
-        sinks = [Sink(out.value, out.operand.dtype, _inner(out.operand), None, out.inplace) for out in self.kernel.outputs]
+        sinks = [
+            Sink(out.value, out.operand.dtype, _inner(out.operand), None, out.inplace) for out in self.kernel.outputs
+        ]
         self._define_elements(sinks)
         inputs, outputs = len(self.kernel.inputs), range(len(sinks))
         with ExitStack() as stack:
@@ -119,7 +123,7 @@ class _Emitter:
     def _trailing(self, pointers: list[str]) -> None:
         f, kernel = self.f, self.kernel
         self._define_elements([Sink(out.value, kernel.value_dtype(out.value), "c") for out in kernel.outputs])
-        folds = [(out.reduce or "", kernel.value_dtype(out.value)) for out in kernel.outputs]
+        folds = self._folds()
         buffers = [f.alloca(MEMORY[dtype], fold.BLOCK) for _, dtype in folds]
         states = [f.alloca("i8", fold.state_bytes(dtype)) for _, dtype in folds]
         filled = f.alloca("i64")
@@ -133,22 +137,49 @@ class _Emitter:
         with ExitStack() as outer:
             pointers = self._loops(outer, kept, pointers)
             for which, state in zip(folds, states, strict=True):
-                self._call(fold.init(*which), f"ptr {state}")
+                begin = fold.init(*which)
+                self.module.add(*begin)
+                f.do(f"call void @{begin[0]}(ptr {state})")
             f.store("i64", "0", filled)
             with ExitStack() as inner:
                 row = self._loops(inner, reduced[:-1], pointers)
-                self._row_into_buffers(row, buffers, filled, flush)
+                start = self._row_directly(row, filled, states, everything=len(reduced) == 1)
+                self._row_into_buffers(row, start, buffers, filled, flush)
             flush(f.load("i64", filled))
             for which, state, out in zip(folds, states, pointers[len(kernel.inputs) :], strict=True):
                 self._call(fold.finish(*which), f"ptr {state}", f"ptr {out}")
 
-    def _row_into_buffers(self, row: list[str], buffers: list[str], filled: str, flush: Callable[[str], None]) -> None:
-        """Evaluate the innermost axis into the buffers, flushing whenever they are full."""
+    def _row_directly(self, row: list[str], filled: str, states: list[str], everything: bool) -> str:
+        """Fold whole blocks (or everything) from where they lie, if the outputs fold plain contiguous inputs and the
+        buffers are empty; returns how much of the row is done."""
+        f, kernel = self.f, self.kernel
+        sources = [out.value for out in kernel.outputs]
+        if not all(k < len(kernel.inputs) and _inner(kernel.inputs[k]) == "c" for k in sources):
+            return "0"
+        size, done = self.sizes[-1], f.alloca("i64")
+        f.store("i64", "0", done)
+        empty = f.let(f"icmp eq i64 {f.load('i64', filled)}, 0")
+        smallest = 1 if everything else fold.BLOCK
+        with f.when(empty), f.forever() as end:
+            start = f.load("i64", done)
+            left = f.let(f"sub i64 {size}, {start}")
+            f.stop_unless(f.let(f"icmp sge i64 {left}, {smallest}"), end)
+            count = self._smaller(left, str(fold.BLOCK))
+            for which, k, state in zip(self._folds(), sources, states, strict=True):
+                block = f.element(MEMORY[which[1]], row[k], start)
+                self._call(fold.flush(*which), f"ptr {block}", f"i64 {count}", f"ptr {state}")
+            f.store("i64", f.let(f"add i64 {start}, {count}"), done)
+        return f.load("i64", done)
+
+    def _row_into_buffers(
+        self, row: list[str], start: str, buffers: list[str], filled: str, flush: Callable[[str], None]
+    ) -> None:
+        """Evaluate the innermost axis from start on into the buffers, flushing whenever they are full."""
         f, kernel = self.f, self.kernel
         size, last, inputs = self.sizes[-1], self._last_strides(), len(kernel.inputs)
         dtypes = [kernel.value_dtype(out.value) for out in kernel.outputs]
         done = f.alloca("i64")
-        f.store("i64", "0", done)
+        f.store("i64", start, done)
         with f.forever() as end:
             start, used = f.load("i64", done), f.load("i64", filled)
             left = f.let(f"sub i64 {size}, {start}")
@@ -166,7 +197,7 @@ class _Emitter:
 
     def _leading(self, pointers: list[str]) -> None:
         f, kernel = self.f, self.kernel
-        folds = [(out.reduce or "", kernel.value_dtype(out.value)) for out in kernel.outputs]
+        folds = self._folds()
         accumulators = [f.alloca(MEMORY[dtype], fold.TILE * fold.levels_of(which, dtype)) for which, dtype in folds]
         indices = [f.alloca("i64", fold.TILE) if which in ("argmax", "argmin") else "null" for which, _ in folds]
         direct = self._define_rows(folds)
@@ -204,7 +235,13 @@ class _Emitter:
         return True
 
     def _take_row(
-        self, folds: list[tuple[str, str]], accs: list[str], indices: list[str], rows: list[str] | None, number: str, m: str
+        self,
+        folds: list[tuple[str, str]],
+        accs: list[str],
+        indices: list[str],
+        rows: list[str] | None,
+        number: str,
+        m: str,
     ) -> None:
         """Fold evaluated rows in (where the elements did not do it themselves), count the row, carry to higher levels."""
         f = self.f
@@ -224,6 +261,10 @@ class _Emitter:
 
     # ---- pieces
 
+    def _folds(self) -> list[tuple[str, str]]:
+        """For every output its fold and the dtype of what is folded."""
+        return [(str(out.reduce), self.kernel.value_dtype(out.value)) for out in self.kernel.outputs]
+
     def _loops(self, stack: ExitStack, axes: range | list[int], pointers: list[str]) -> list[str]:
         """Open loops over axes, outermost first; returns the operands' addresses inside."""
         for axis in axes:
@@ -240,9 +281,9 @@ class _Emitter:
     def _smaller(self, x: str, y: str) -> str:
         return self.f.intrinsic("smin", "i64", x, y)
 
-    def _call(self, text: fold.Text, *arguments: str) -> None:
-        """Call one of fold's functions, defining it on first use."""
-        self.module.add(*text)
+    def _call(self, text: Text, *arguments: str) -> None:
+        """Call one of fold's functions."""
+        self.module.share(text, ", ".join(argument.split(" ")[0] for argument in arguments))
         self.f.do(f"call void @{text[0]}({', '.join(arguments)})")
 
     def _copy_out(self, type_: str, buffer: str, out: str, stride: str, count: str) -> None:
@@ -330,4 +371,3 @@ def _store(f: Function, sink: Sink, value: Val, pointer: str, stride: str, i: st
     if sink.fold is not None:
         name = fold.merge(f, sink.fold, sink.dtype, type_, f.load(type_, place, align), name)
     f.store(type_, name, place, align)
-

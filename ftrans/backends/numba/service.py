@@ -15,11 +15,12 @@ import ctypes.util
 import itertools
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ftrans.backends.numba import entry, ir
+from ftrans.backends.numba.asm import Text
 from ftrans.backends.numba.ops import LIBM
 from ftrans.lowering.loops import Kernel
 
@@ -70,7 +71,8 @@ def _compile(kernel: Kernel) -> Compiled:
     generator = _codegen()
     start = time.perf_counter()
     emitted = ir.emit(kernel, f"ftrans_kernel_{next(_numbers)}")
-    library, address = generator.build(emitted.text, emitted.name)
+    generator.share(emitted.shared)
+    library, (address,) = generator.build(emitted.text, [emitted.name])
     milliseconds = (time.perf_counter() - start) * 1e3
     return Compiled(kernel, address, emitted.cost, milliseconds, emitted.text, library)
 
@@ -96,14 +98,15 @@ class _Codegen:
 
     def __init__(self) -> None:
         # numba takes 0.2 s to import, and most programs never compile.
-        from llvmlite import binding  # noqa: PLC0415  # lazy: numba
-        from numba.core import compiler_lock, registry  # noqa: PLC0415  # lazy: numba
+        from llvmlite import binding  # lazy: numba
+        from numba.core import compiler_lock, registry  # lazy: numba
 
         entry.check_offsets()
         self.binding, self.lock = binding, compiler_lock.global_compiler_lock
         self.codegen = registry.cpu_target.target_context.codegen()
+        self.shared: dict[str, Any] = {}
         self._add_libm()
-        self.entry_library, address = self.build(entry.entry_text("ftrans_entry"), "ftrans_entry")
+        self.entry_library, (address,) = self.build(entry.entry_text("ftrans_entry"), ["ftrans_entry"])
         self.method = entry.MethodDef(b"kernel", address, entry.METH_O, b"Run on the list of a program's slots.")
 
     def _add_libm(self) -> None:
@@ -116,16 +119,28 @@ class _Codegen:
                 pointer = ctypes.cast(getattr(libm, name), ctypes.c_void_p)
                 self.binding.add_symbol(name, pointer.value)
 
-    def build(self, text: str, name: str) -> tuple[Any, int]:
-        """Compile a module's text: (library, address of the function `name`)."""
+    def build(self, text: str, names: Sequence[str]) -> tuple[Any, list[int]]:
+        """Compile a module's text: (library, addresses of the functions named)."""
         with self.lock:
-            library = self.codegen.create_library(name)
+            library = self.codegen.create_library(names[0])
             module = self.binding.parse_assembly(text)
-            module.name = name
+            module.name = names[0]
             module.verify()
             library.add_llvm_module(module)
             library.finalize()
-            return library, library.get_pointer_to_function(name)
+            return library, [library.get_pointer_to_function(name) for name in names]
+
+    def share(self, functions: Sequence[Text]) -> None:
+        """Compile functions that kernels have in common, each once, and make their names known to the linker."""
+        with self.lock:
+            new = [text for text in functions if text[0] not in self.shared]
+            if new:
+                declarations = sorted(frozenset().union(*[needs for _, _, needs in new]))
+                names = [name for name, _, _ in new]
+                library, addresses = self.build("\n".join([*declarations, *[text for _, text, _ in new]]), names)
+                for name, address in zip(names, addresses, strict=True):
+                    self.binding.add_symbol(name, address)
+                self.shared.update(dict.fromkeys(names, library))
 
     def bind(self, numbers: entry.Table) -> Entry:
         """A builtin that runs the entry with this table."""

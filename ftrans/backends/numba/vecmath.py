@@ -102,7 +102,7 @@ class Real(Function):
         return self.sub(shifted, self.const(MAGIC)), self.integer("ashr", self.integer("shl", bits, 32), 32), bits
 
 
-# ---- exp and its family -------------------------------------------------------------------------------------------------
+# ---- exp and its family ----------------------------------------------------------------------------------------------
 
 EXP_Q = (
     2.5100377619606372e-08, 2.7620078203806394e-07, 2.7557268476553695e-06, 2.4801521317484083e-05,
@@ -142,7 +142,9 @@ def exp2(f: Real, x: str) -> str:
     k_real, k, _ = f.round_to_int(x, 1.0)
     r = f.sub(x, k_real)
     t = f.mul(r, f.const(0.6931471805599453))
-    t_tail = f.fma(r, f.const(2.3190468138462996e-17), f.fma(r, f.const(0.6931471805599453), f.neg(t)))  # ln 2 in two doubles
+    t_tail = f.fma(
+        r, f.const(2.3190468138462996e-17), f.fma(r, f.const(0.6931471805599453), f.neg(t))
+    )  # ln 2 in two doubles
     p = f.add(t, f.fma(f.mul(t, t), f.horner(t, EXP_Q), t_tail))
     return _scaled(f, f.add(p, f.const(1.0)), k)
 
@@ -199,7 +201,7 @@ def sinh(f: Real, x: str) -> str:
     return f.select(f.compare("oeq", x, f.const(0.0)), x, f.copysign(result, x))
 
 
-# ---- logarithms ---------------------------------------------------------------------------------------------------------
+# ---- logarithms ------------------------------------------------------------------------------------------------------
 
 LOG_R = (
     1.479819860511658591e-01, 1.531383769920937332e-01, 1.818357216161805012e-01, 2.222219843214978396e-01,
@@ -247,7 +249,9 @@ def log1p(f: Real, x: str) -> str:
     """fdlibm s_log1p.c: log of u = 1 + x, and what rounding u lost divided by u."""
     u = f.add(x, f.const(1.0))
     m, k = _mantissa(f, u)
-    lost = f.select(f.compare("ogt", k, f.const(1.0)), f.sub(f.const(1.0), f.sub(u, x)), f.sub(x, f.sub(u, f.const(1.0))))
+    lost = f.select(
+        f.compare("ogt", k, f.const(1.0)), f.sub(f.const(1.0), f.sub(u, x)), f.sub(x, f.sub(u, f.const(1.0)))
+    )
     near = f.compare("oeq", k, f.const(0.0))
     lost = f.select(near, f.const(0.0), f.div(lost, u))
     fraction = f.select(near, x, f.sub(m, f.const(1.0)))
@@ -280,7 +284,7 @@ def log10(f: Real, x: str) -> str:
     return _log_base(f, x, inverse, (3.01029995663611771306e-01, 3.69423907715893078616e-13))
 
 
-# ---- circular functions -------------------------------------------------------------------------------------------------
+# ---- circular functions ----------------------------------------------------------------------------------------------
 
 PI_2 = (1.5707963267948966, 6.123233995736766e-17, -1.497384905065873e-33)
 """pi/2 as a sum of three doubles."""
@@ -359,7 +363,7 @@ def tan(f: Real, x: str) -> str:
     return f.select(f.compare("oeq", x, f.const(0.0)), x, f.fma(rest, inverse, quotient))
 
 
-# ---- the table of routines ----------------------------------------------------------------------------------------------
+# ---- the table of routines -------------------------------------------------------------------------------------------
 
 ROUTINES: dict[str, Callable[[Real, str], str]] = {
     f.__name__: f for f in (exp, exp2, expm1, log, log2, log10, log1p, sin, cos, tan, sinh, cosh, tanh)

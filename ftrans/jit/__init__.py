@@ -1,0 +1,1 @@
+"""jit: signatures, guards and the trace tree, tiers, explain."""

@@ -1,0 +1,430 @@
+"""`jit(f)`: f with the same results, faster when called again.
+
+The first call traces f; later calls with arguments of the same structure, shapes and dtypes run the trace's program. Values that
+Python read during the trace (`if x > 0`, `int(n)`, masks) are guards: a call for which one has another outcome is traced again,
+and each such trace is kept. What f captured from outside is compared at every call.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import pytree
+from ..config import JIT_MODES, config
+from ..core.aval import WEAK
+from ..core.jaxpr import Jaxpr
+from ..core.trace import Tracer, current
+from ..core.wrap import Call, decorator, input_of, parameter_names, trace_call
+from ..errors import ArgumentError, FtransWarning, StaticArgumentError, at_line, shown
+from ..lowering.tape import GuardFailure
+from ..transforms.simplify import simplify
+from ..transforms.vmap import leaf_names
+from .captured import Captured
+from .tiers import Event, Tiered, tiered
+
+ndarray = np.ndarray
+MAX_TRACES = 64  # traces kept for one signature; beyond that the function runs as plain NumPy
+
+
+class Variant:
+    """One trace of the function: the guards it took, what it captured, and its programs."""
+
+    __slots__ = ("captured", "consts", "guards", "jaxpr", "out_tree", "programs", "sources")
+
+    def __init__(self, call: Call, jaxpr: Jaxpr, guards: tuple[Any, ...], captured: Captured) -> None:
+        self.jaxpr, self.guards, self.captured = jaxpr, guards, captured
+        self.out_tree = call.out_tree
+        self.programs: Tiered = tiered(jaxpr, True)
+        originals = {i: x for i, x, _ in call.trace.ids.values() if isinstance(x, ndarray)}
+        positions = jaxpr.invars[call.n_in :]
+        self.sources = [originals.get(i, c) for i, c in zip(positions, call.trace.consts, strict=True)]
+        self.consts = [(k, c.dtype, c.shape) for k, c in enumerate(self.sources) if isinstance(c, ndarray)]
+
+    def valid(self) -> bool:
+        """Whether what it captured is still the same, and captured arrays still have their shapes and dtypes."""
+        for k, dtype, shape in self.consts:
+            c = self.sources[k]
+            if c.dtype != dtype or c.shape != shape:
+                return False
+        return self.captured.unchanged()
+
+
+class Entry:
+    """All traces for one signature. `last` is the one that served the previous call."""
+
+    __slots__ = ("full", "last", "variants")
+
+    def __init__(self) -> None:
+        self.variants: list[Variant] = []
+        self.last: Variant | None = None
+        self.full = False
+
+
+class Jitted:
+    """A jitted function. `lower(*args)` shows how it is compiled, `explain()` what has happened so far."""
+
+    def __init__(self, fun: Callable[..., Any], static: Static, compile: str | None, donate: tuple[int, ...]) -> None:
+        self.fun, self.static, self.mode, self.donate = fun, static, compile, donate
+        self.entries: dict[Any, Entry] = {}
+        self.dynamic_ints: set[Any] = set()
+        self.log: list[Event] = []
+        self.__wrapped__ = fun
+        self.__name__ = getattr(fun, "__name__", type(fun).__name__)
+        self.__qualname__ = getattr(fun, "__qualname__", self.__name__)
+        self.__doc__ = getattr(fun, "__doc__", None)
+        self.__module__ = getattr(fun, "__module__", __name__)
+
+    def __repr__(self) -> str:
+        return f"<jit of {self.__qualname__}, {sum([len(e.variants) for e in self.entries.values()])} traces>"
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else Bound(self, instance)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if current.trace is not None:  # inside another transformation: part of its trace
+            self.static.check(args, kwargs)
+            return self.fun(*args, **kwargs)
+        if not kwargs and not self.static:
+            key: list[Any] = []
+            for a in args:
+                if type(a) is not ndarray:
+                    break
+                key += (a.dtype, a.shape)
+            else:
+                found = self.entries.get(tuple(key))
+                last = found.last if found is not None else None
+                if last is not None and config.jit != "check" and last.valid():
+                    assert found is not None
+                    return self.attempt(found, last, args)
+        return self.slow(args, kwargs)
+
+    def slow(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The general call: any pytrees, static arguments, a first call."""
+        mode = self.effective_mode()
+        moving, static_key, rebuild = self.static.take(args, kwargs)
+        leaves, tree = pytree.flatten(moving)
+        signature, simple = self.signature(leaves, tree, moving)
+        key = (tuple(signature) if simple and not static_key and tree is simple_tree(len(leaves)) else (tree, static_key, tuple(signature)))
+        entry = self.entries.get(key)
+        if entry is None:
+            entry = self.entries[key] = Entry()
+        name = leaf_names(args, kwargs) if not self.static else lambda k: f"leaf {k} of the arguments"
+        inputs = [input_of(x, lambda k=k: f"jit({self.__name__}): {name(k)}") for k, x in enumerate(leaves)]  # type: ignore[misc]
+        values = [self.as_operand(x, a) for x, a in inputs]
+        if config.jit == "check":
+            return self.check_call(entry, inputs, tree, rebuild)
+        entry.variants = [v for v in entry.variants if v.valid()]
+        if entry.variants:
+            start = entry.last if entry.last in entry.variants else entry.variants[-1]
+            assert start is not None
+            return self.attempt(entry, start, values, mode, (inputs, tree, rebuild))
+        return self.trace(entry, inputs, tree, rebuild, ()) if not entry.full else self.plain(inputs, tree, rebuild)
+
+    def effective_mode(self) -> str:
+        """The compile mode of this call: the environment's `never` and `check` win over the decorator."""
+        if config.jit in ("never", "check"):
+            return "never"
+        return self.mode or config.jit
+
+    def as_operand(self, x: Any, a: Any) -> Any:
+        """A leaf as the program takes it."""
+        return x
+
+    def signature(self, leaves: list[Any], tree: Any, moving: Any) -> tuple[list[Any], bool]:
+        """What a trace depends on besides values: dtypes, shapes, Python types; the value of an int until it changes."""
+        signature: list[Any] = []
+        simple = True
+        for k, x in enumerate(leaves):
+            if type(x) is ndarray:
+                signature += (x.dtype, x.shape)
+                continue
+            simple = False
+            kind = type(x)
+            if kind is bool:
+                signature.append((bool, x))
+            elif kind is int:
+                signature.append(self.int_key(x, tree, k, len(leaves)))
+            elif kind in WEAK:
+                signature.append(kind)
+            elif isinstance(x, np.generic):
+                signature.append((x.dtype, "scalar"))
+            else:
+                signature.append((kind, getattr(x, "dtype", None), getattr(x, "shape", None)))
+        return signature, simple
+
+    def int_key(self, x: int, tree: Any, k: int, n: int) -> Any:
+        """A Python int is part of the signature by value until a second value appears in its place; from then on it is traced."""
+        place = (tree, k)
+        if place in self.dynamic_ints:
+            return int
+        first = self.first_ints.setdefault(place, x)
+        if first != x:
+            self.dynamic_ints.add(place)
+            return int
+        return (int, x)
+
+    @property
+    def first_ints(self) -> dict[Any, int]:
+        return self.__dict__.setdefault("_first_ints", {})  # type: ignore[no-any-return]
+
+    def attempt(self, entry: Entry, variant: Variant, values: Sequence[Any], mode: str | None = None, retrace: Any = None) -> Any:
+        """Run a trace's program; when a guard fails, the trace that belongs to its outcome, or a new one."""
+        given = 0
+        while True:
+            try:
+                outs = variant.programs.run([*values, *variant.sources], mode or self.effective_mode(), given)
+            except GuardFailure as failure:
+                outcomes = (*variant.guards[: failure.index], failure.outcome)
+                given = len(outcomes)
+                match = next((v for v in entry.variants if v.guards[:given] == outcomes and v.valid()), None)
+                if match is not None:
+                    variant = match
+                    continue
+                if retrace is None:
+                    leaves, tree = pytree.flatten((tuple(values), {}))
+                    retrace = [input_of(x, lambda: "") for x in leaves], tree, None
+                if len(entry.variants) >= MAX_TRACES:
+                    return self.plain(*retrace, full=entry)
+                return self.trace(entry, *retrace, outcomes)
+            entry.last = variant
+            return pytree.unflatten(variant.out_tree, outs)
+
+    def call_of(self, tree: Any, rebuild: Any) -> Callable[[Sequence[Any]], Any]:
+        """The function of flat leaves."""
+
+        def call(xs: Sequence[Any]) -> Any:
+            args, kwargs = pytree.unflatten(tree, list(xs))
+            if rebuild is not None:
+                args, kwargs = rebuild(args, kwargs)
+            return self.fun(*args, **kwargs)
+
+        return call
+
+    def trace(self, entry: Entry, inputs: Any, tree: Any, rebuild: Any, outcomes: tuple[Any, ...]) -> Any:
+        """Trace the function for this call, keep the trace, and give the call's result."""
+        start = time.perf_counter()
+        call = self.call_of(tree, rebuild)
+        traced, guards = self.record(call, inputs, outcomes)
+        variant = Variant(traced, simplify(traced.jaxpr), guards, Captured(self.fun, is_own))
+        took = (time.perf_counter() - start) * 1e3
+        why = "a guard had a new outcome" if outcomes else "new signature"
+        self.log.append(Event(f"traced {len(variant.jaxpr.eqns)} equations, {len(guards)} guards", why, took))
+        if cacheable(traced):
+            entry.variants.append(variant)
+            entry.last = variant
+        outs = variant.programs.run([x for x, _ in inputs] + traced.trace.consts, self.effective_mode(), len(guards))
+        return pytree.unflatten(variant.out_tree, outs)
+
+    def record(self, call: Any, inputs: Any, outcomes: tuple[Any, ...]) -> tuple[Call, tuple[Any, ...]]:
+        """Trace with values; guards already decided keep their outcomes."""
+
+        def forced(xs: list[Tracer]) -> Any:
+            t = current.trace
+            assert t is not None
+            t.forced = outcomes
+            return call(xs)
+
+        traced = trace_call(forced, inputs, who="jit", fun=self.fun)
+        return traced, tuple(traced.trace.reads)
+
+    def plain(self, inputs: Any, tree: Any, rebuild: Any, full: Entry | None = None) -> Any:
+        """Run the function itself, on arrays: its traces are too many to keep."""
+        if full is not None and not full.full:
+            full.full = True
+            warnings.warn(
+                FtransWarning(
+                    f"jit({self.__name__}): more than {MAX_TRACES} different traces for one signature; from now on such calls run as plain NumPy\n"
+                    "  Python branches on too many different values: use ftrans.numpy.where, or make the value a static argument"
+                ),
+                stacklevel=2,
+            )
+        return self.call_of(tree, rebuild)([x for x, _ in inputs])
+
+    def check_call(self, entry: Entry, inputs: Any, tree: Any, rebuild: Any) -> Any:
+        """FTRANS_JIT=check: trace again and raise when a cached trace for the same guards says something else."""
+        traced, guards = self.record(self.call_of(tree, rebuild), inputs, ())
+        fresh = simplify(traced.jaxpr)
+        for v in entry.variants:
+            if v.guards == guards and v.valid() and (v.jaxpr is not fresh or v.out_tree != traced.out_tree):
+                raise StaticArgumentError(
+                    at_line(
+                        f"jit({self.__name__}) would have used a stale trace: the function now computes something else",
+                        hint="it depends on state that jit cannot see (a file, a mutable object reached indirectly); pass it as an argument",
+                    )
+                )
+        if cacheable(traced):
+            entry.variants = [v for v in entry.variants if v.guards != guards]
+            entry.variants.append(Variant(traced, fresh, guards, Captured(self.fun, is_own)))
+        outs = tiered(fresh, True).run([x for x, _ in inputs] + traced.trace.consts, "never", len(guards))
+        return pytree.unflatten(traced.out_tree, outs)
+
+    def lower(self, *args: Any, **kwargs: Any) -> Any:
+        """How the function is compiled for these arguments (values or ShapeDtypeStructs): see `Lowered`."""
+        return lowered(self, args, kwargs)
+
+    def explain(self) -> str:
+        """Every trace and compile so far, with its cause and milliseconds."""
+        return report(self)
+
+    def clear_cache(self) -> None:
+        """Forget all traces."""
+        self.entries.clear()
+
+
+# Set by jit.explain, which stands above this module.
+lowered: Callable[..., Any]
+report: Callable[[Jitted], str]
+
+
+class Bound:
+    """A jitted method bound to its object, which is passed as a static-like capture."""
+
+    def __init__(self, jitted: Jitted, instance: Any) -> None:
+        self.jitted, self.instance = jitted, instance
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.jitted(self.instance, *args, **kwargs)
+
+
+def is_own(x: Any) -> bool:
+    """Objects of ftrans that captured state need not be followed into."""
+    return isinstance(x, Tracer)
+
+
+def cacheable(call: Call) -> bool:
+    """Whether the trace may serve later calls: captured arrays kept their contents, no outer tracer was captured."""
+    t = call.trace
+    for _, x, contents in t.ids.values():
+        if contents is not None and isinstance(x, ndarray) and x.tobytes() != contents:
+            return False
+    return not t.captures
+
+
+def simple_tree(n: int) -> Any:
+    """The structure of a call with n positional arrays."""
+    found = simple_trees.get(n)
+    if found is None:
+        found = simple_trees[n] = pytree.structure(((0,) * n, {}))
+    return found
+
+
+simple_trees: dict[int, Any] = {}
+
+
+class Static:
+    """Which arguments are static: compared by value and passed to the function as they are."""
+
+    def __init__(self, fun: Any, argnums: Any, argnames: Any) -> None:
+        names = parameter_names(fun)
+        self.nums: set[int] = set(as_tuple(argnums))
+        self.names: set[str] = set(as_tuple(argnames))
+        for name in self.names:
+            if name in names:
+                self.nums.add(names.index(name))
+        for num in list(self.nums):
+            if not isinstance(num, int) or isinstance(num, bool):
+                raise ArgumentError(at_line(f"jit: static_argnums must be ints, got {shown(num)}"))
+            if 0 <= num < len(names):
+                self.names.add(names[num])
+        self.names_of = names
+
+    def __bool__(self) -> bool:
+        return bool(self.nums or self.names)
+
+    def check(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Raise when a static argument is traced."""
+        for what, value in self.chosen(args, kwargs):
+            if isinstance(value, Tracer) or any([isinstance(x, Tracer) for x in pytree.leaves(value)]):
+                raise StaticArgumentError(
+                    at_line(
+                        f"jit: static argument {what} is a traced array {shown(value)}: its value is not a constant of the function",
+                        hint="do not name it static, or take the value outside of the enclosing transformation",
+                    )
+                )
+
+    def chosen(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[tuple[Any, Any]]:
+        """The static arguments of a call, with what to call them in a message."""
+        picked: list[tuple[Any, Any]] = []
+        for num in sorted(self.nums):
+            k = num if num >= 0 else num + len(args)
+            if 0 <= k < len(args):
+                picked.append((repr(self.names_of[k]) if k < len(self.names_of) else k, args[k]))
+        return picked + [(repr(name), kwargs[name]) for name in sorted(self.names) if name in kwargs]
+
+    def take(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, Any]:
+        """(the other arguments, the key of the static ones, the function that puts them back)."""
+        if not self:
+            return (args, kwargs), (), None
+        self.check(args, kwargs)
+        key = []
+        for what, value in self.chosen(args, kwargs):
+            try:
+                hash(value)
+            except TypeError:
+                raise StaticArgumentError(
+                    at_line(
+                        f"jit: static argument {what} is {shown(value)} of type {type(value).__name__}, which cannot be hashed",
+                        hint="pass a tuple for a list; arrays should not be static",
+                    )
+                ) from None
+            key.append((what, type(value), value))
+        nums = {k if k >= 0 else k + len(args) for k in self.nums}
+        fixed = {k: args[k] for k in nums if k < len(args)}
+        fixed_names = {n: kwargs[n] for n in self.names if n in kwargs}
+        moving = tuple([a for k, a in enumerate(args) if k not in fixed])
+        named = {n: v for n, v in kwargs.items() if n not in fixed_names}
+
+        def rebuild(inner: tuple[Any, ...], inner_named: dict[str, Any]) -> Any:
+            rest = iter(inner)
+            full = tuple([fixed[k] if k in fixed else next(rest) for k in range(len(args))])
+            return full, {**inner_named, **fixed_names}
+
+        return (moving, named), tuple(key), rebuild
+
+
+def as_tuple(x: Any) -> tuple[Any, ...]:
+    return () if x is None else (x,) if isinstance(x, int | str) else tuple(x)
+
+
+@decorator
+def jit(
+    fun: Callable[..., Any],
+    static_argnums: int | Sequence[int] | None = None,
+    static_argnames: str | Sequence[str] | None = None,
+    donate_argnums: int | Sequence[int] | None = None,
+    donate_argnames: str | Sequence[str] | None = None,
+    compile: str | None = None,
+    **ignored: Any,
+) -> Any:
+    """`fun` with the same results, faster from the second call on: use it as `@ft.jit`, `@ft.jit(...)` or `ft.jit(f)`.
+
+    static_argnums, static_argnames: arguments that are not arrays (a mode, an axis, a function): hashable, compared by value;
+        the function is traced anew for each value. Python ints are static by themselves until they change.
+    compile: "hot" (the default) runs NumPy until compiled code pays for itself, "now" compiles at the first call, "never" only
+        traces. None takes `ft.config.jit`.
+    donate_argnums, donate_argnames: accepted as in JAX.
+
+    Python that depends on values (`if x > 0`, `while err > tol`, `int(n)`) works: each outcome is traced once. Prints and
+    appends happen when the function is traced, not at later calls. Captured arrays are read at every call, and captured
+    variables are compared, so rebinding one takes effect.
+
+    Mirrors `jax.jit`.
+
+    >>> import numpy as np
+    >>> @jit
+    ... def f(x):
+    ...     return np.sin(x) ** 2 + np.cos(x) ** 2
+    >>> f(np.array([0.5, 1.5]))
+    array([1., 1.])
+    """
+    if compile is not None and compile not in JIT_MODES:
+        raise ArgumentError(at_line(f"jit: compile must be one of {JIT_MODES[:3]} or None, got {compile!r}"))
+    unknown = set(ignored) - {"inline", "keep_unused", "device", "backend", "abstracted_axes", "in_shardings", "out_shardings"}
+    if unknown:
+        raise ArgumentError(at_line(f"jit has no option {', '.join(sorted(unknown))}"))
+    return Jitted(fun, Static(fun, static_argnums, static_argnames), compile, as_tuple(donate_argnums))

@@ -1,0 +1,134 @@
+"""Vector routines: at most 2 ulp from mpmath over ranges and edges; NumPy's values where mpmath has none (nan, inf, -0.0)."""
+
+import math
+
+import mpmath
+import numpy as np
+import pytest
+from test_kernels import OPS, elementwise
+
+from ftrans.backends.numba import vecmath
+
+LIMIT = 2.0
+SAMPLES = 400
+NAMES = {"arcsin": "asin", "arccos": "acos", "arctan": "atan", "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh"}
+
+LOGS = [(5e-324, 1e-300), (1e-300, 1e300), (0.5, 2.0), (0.999, 1.001), (1e-3, 1e3), (1e300, 1.7e308)]
+WIDE = [(-1e-300, 1e-300), (-1e-3, 1e-3), (-1.0, 1.0), (-10.0, 10.0), (-1e6, 1e6), (-1e300, 1e300)]
+RANGES = {
+    "exp": [(-745.0, -700.0), (-700.0, 709.7), (-1.0, 1.0), (-1e-5, 1e-5), (709.0, 709.78)],
+    "exp2": [(-1074.0, -1020.0), (-1020.0, 1023.9), (-1.0, 1.0), (-1e-5, 1e-5)],
+    "expm1": [(-50.0, 709.7), (-1.0, 1.0), (-1e-5, 1e-5), (-1e-300, 1e-300), (-0.4, 0.4), (-3.0, -0.3)],
+    "log": LOGS,
+    "log2": LOGS,
+    "log10": LOGS,
+    "log1p": [(-0.999999, 1.0), (-1e-5, 1e-5), (-1e-300, 1e-300), (1.0, 1e18), (1e18, 1e308), (-0.3, 0.5)],
+    "sin": [(-1e-300, 1e-300), (-1e-3, 1e-3), (-4.0, 4.0), (-1e4, 1e4), (-4.2e6, 4.2e6), (4.2e6, 1e300)],
+    "cos": [(-1e-3, 1e-3), (-4.0, 4.0), (-1e4, 1e4), (-4.2e6, 4.2e6), (4.2e6, 1e300)],
+    "tan": [(-1e-300, 1e-300), (-1e-3, 1e-3), (-4.0, 4.0), (-1e4, 1e4), (-4.2e6, 4.2e6), (4.2e6, 1e300)],
+    "sinh": [(-710.0, 710.0), (-1.0, 1.0), (-1e-5, 1e-5), (-1e-300, 1e-300), (35.0, 45.0), (709.0, 710.4)],
+    "cosh": [(-710.0, 710.0), (-1.0, 1.0), (-1e-5, 1e-5), (709.0, 710.4)],
+    "tanh": [(-25.0, 25.0), (-1.0, 1.0), (-1e-5, 1e-5), (-1e-300, 1e-300), (-0.6, 0.6)],
+    "arctan": WIDE,
+    "arcsin": [(-1.0, 1.0), (-0.5, 0.5), (-1e-5, 1e-5), (-1e-300, 1e-300), (0.9999, 1.0), (-1.0, -0.9999)],
+    "arccos": [(-1.0, 1.0), (-0.5, 0.5), (-1e-5, 1e-5), (0.9999, 1.0), (-1.0, -0.9999)],
+    "arcsinh": WIDE,
+    "arccosh": [(1.0, 1.001), (1.0, 3.0), (1.0, 1e6), (1e6, 1e300)],
+    "arctanh": [(-1.0, 1.0), (-1e-5, 1e-5), (-1e-300, 1e-300), (0.999, 1.0), (-0.5, 0.5)],
+    "cbrt": [(5e-324, 1e-300), *WIDE],
+    "erf": [(-1e-300, 1e-300), (-1e-5, 1e-5), (-0.9, 0.9), (-6.0, 6.0)],
+    "erfc": [(-6.0, 0.5), (0.3, 2.0), (1.0, 6.0), (6.0, 27.2)],
+}
+EDGES = [
+    0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, 8.0, 10.0, 1000.0, np.inf, -np.inf, np.nan, 5e-324, -5e-324, 2.2250738585072014e-308,
+    1e-310, 1.7976931348623157e308, -1.7976931348623157e308, 709.782712893384, 709.7827128933841, -745.1332191019411,
+    -745.1332191019412, -708.4, 710.4758600739439, 710.475860073944, 1024.0, -1074.0, -1075.0, -1022.0, 22.0, -40.0, 1e22,
+    4194304.0, 4194305.0, math.pi / 2, math.pi, 1e5, 0.34657359, 0.4142135623730951, 2.414213562373095,
+]  # fmt: skip
+
+
+def points(name, dtype):
+    """Random arguments over every range: evenly, and evenly in the logarithm where the range spans decades."""
+    rng, parts = np.random.default_rng(len(name)), []
+    for low, high in RANGES[name]:
+        parts.append(rng.uniform(low, high, SAMPLES) if high - low < 1e308 else low + (high - low) * rng.random(SAMPLES))
+        if low > 0 and high / low > 1e3:
+            parts.append(np.exp(rng.uniform(math.log(low), math.log(high), SAMPLES)))
+    if name in ("sin", "cos", "tan"):
+        parts.append(np.round(rng.uniform(-1e6, 1e6, SAMPLES)) * (np.pi / 2))
+    with np.errstate(over="ignore", under="ignore"):
+        x = np.concatenate(parts).astype(dtype)
+    return x[np.isfinite(x)]
+
+
+def exact(name, x):
+    """The value by mpmath, with a few digits to spare, as (nearest double or float, difference from it in ulp)."""
+    function = getattr(mpmath, NAMES.get(name, name), None)
+    if name == "exp2":
+        return mpmath.power(2, x)
+    if name in ("log2", "log10"):
+        return mpmath.log(x, 2 if name == "log2" else 10)
+    if name == "cbrt":
+        return mpmath.sign(x) * mpmath.cbrt(abs(x))
+    return function(x)
+
+
+def worst(name, dtype):
+    """(largest error in ulp, the argument) over the points of a routine; results that overflow are left to the edges."""
+    x = points(name, dtype)
+    got = elementwise({name: (OPS[name], 1)}, dtype, [x])[name]
+    result, where = 0.0, 0.0
+    info = np.finfo(dtype)
+    with mpmath.workprec(150):
+        for argument, value in zip(x.tolist(), got.tolist(), strict=True):
+            truth = exact(name, mpmath.mpf(argument))
+            size = abs(truth)
+            if size > info.max:
+                assert math.isinf(value) or value == info.max, (name, argument)
+                continue
+            exponent = max(int(mpmath.frexp(size)[1]), info.minexp + 1) if size else info.minexp + 1
+            error = float(abs(mpmath.mpf(value) - truth) / mpmath.mpf(2) ** (exponent - 1 - info.nmant))
+            if not error <= result:
+                result, where = error, argument
+    return result, where
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", sorted(vecmath.ROUTINES))
+def test_within_two_ulp(name, dtype):
+    error, argument = worst(name, dtype)
+    assert error <= LIMIT, f"{name}({argument!r}) is {error:.2f} ulp off"
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_edges_are_numpys(dtype):
+    with np.errstate(all="ignore"):
+        x = np.array(EDGES).astype(dtype)
+        ops = {name: (OPS[name], 1) for name in sorted(vecmath.ROUTINES)}
+        for name, got in elementwise(ops, dtype, [x]).items():
+            if name in ("erf", "erfc"):
+                expected = np.array([getattr(math, name)(v) for v in x.tolist()]).astype(dtype)
+            else:
+                expected = getattr(np, name)(x.astype(np.float64)).astype(dtype)
+            near = np.abs(got - expected) <= 2 * np.spacing(np.abs(expected))
+            fine = (got == expected) & (np.signbit(got) == np.signbit(expected)) | np.isnan(got) & np.isnan(expected) | near
+            assert fine.all(), (name, x[~fine], got[~fine], expected[~fine])
+
+
+@pytest.mark.parametrize("name", sorted(vecmath.ROUTINES))
+def test_random_bit_patterns(name):
+    """Every kind of double, against NumPy: nothing but rounding may differ."""
+    x = np.random.default_rng(0).integers(0, 2**64, 20_001, dtype=np.uint64).view(np.float64)
+    got = elementwise({name: (OPS[name], 1)}, "float64", [x])[name]
+    with np.errstate(all="ignore"):
+        if name in ("erf", "erfc"):
+            expected = np.array([getattr(math, name)(v) for v in x.tolist()])
+        else:
+            expected = getattr(np, name)(x)
+        near = np.abs(got - expected) <= 4 * np.spacing(np.abs(expected))
+    fine = (got == expected) | np.isnan(got) & np.isnan(expected) | near
+    assert fine.all(), (x[~fine][:5], got[~fine][:5], expected[~fine][:5])
+
+
+def test_every_routine_has_ranges():
+    assert set(vecmath.ROUTINES) <= set(RANGES)
