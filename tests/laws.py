@@ -309,7 +309,7 @@ def linear_part(op: Primitive, args: Args, k: int, v: Any, rng: np.random.Genera
     with np.errstate(all="ignore"):
         left, right = exact(three), 2 * exact(one) - 3 * exact(two) + 2 * exact(zero)
         affine = np.allclose(left, right, rtol=1e-4, atol=1e-4 * float(np.max(np.abs(right), initial=1e-9)))
-        return like_input(np.asarray(two - zero).astype(zero.dtype), zero) if affine else None
+        return like_input(np.asarray(two - zero).astype(np.asarray(zero).dtype), zero) if affine else None
 
 
 def transposed_equation(op: Primitive, args: Args, k: int, out: Aval) -> Jaxpr:

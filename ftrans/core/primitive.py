@@ -31,7 +31,7 @@ class PrimitiveMeta(type):
 
     def __call__(cls, *params: Any, **named: Any) -> Any:
         key = (params, tuple(named.items())) if named else params
-        interned = cls.__dict__["_interned"]
+        interned = cls._interned  # type: ignore[attr-defined]
         try:
             return interned[key]
         except KeyError:
@@ -118,7 +118,11 @@ class Primitive(metaclass=PrimitiveMeta):
 
     lower: Any = None  # lower(b, *args): the element expression through a builder; absent: the op runs as a NumPy step
 
-    def put(self, base: Any, new: Any) -> Any:
+    def shares(self, base: Any) -> bool | None:
+        """For operations that give a view: whether NumPy's result shares memory with this base; None where it is not known."""
+        return True
+
+    def put(self, base: Any, new: Any, *rest: Any) -> Any:
         """For operations that give a view: the base with the contents of the view replaced by `new`."""
         raise UnsupportedError(f"writing through {self.name} is not supported")
 

@@ -21,7 +21,7 @@ from ..errors import (
 )
 from .aval import Aval
 from .primitive import Primitive
-from .trace import Trace, Tracer, current, lift, value
+from .trace import Trace, Tracer, current, lift, owner_name, value
 
 DETACHING = ("float", "complex", "item", "tolist")
 
@@ -68,7 +68,7 @@ class Read(Primitive):
 def no_value(kind: str, a: Aval) -> ConcretizationTypeError:
     """The error for a value that is not known here: under vmap, or in make_jaxpr."""
     error, why, hint = NO_VALUE.get(kind, OTHERWISE)
-    owner = current.trace.owner if current.trace is not None and current.trace.owner else "this transformation"
+    owner = owner_name(*current.trace.owner) if current.trace is not None and current.trace.owner else "this transformation"
     return error(at_line(f"{kind}() of a traced array {a} whose value is not known under {owner}: {why}", hint=hint))
 
 

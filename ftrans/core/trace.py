@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import (
+    NUMPY,
     PACKAGE,
     ConcretizationTypeError,
     DtypeError,
@@ -27,12 +28,12 @@ from ..errors import (
     WriteError,
     at_line,
     shown,
-    user_location,
 )
 from .aval import WEAK, Aval, aval, aval_of
 from .primitive import Primitive, infer
 
 getframe = sys._getframe
+INTERNAL = (PACKAGE, NUMPY)  # code whose frames are not the user's
 ndarray = np.ndarray
 
 
@@ -67,11 +68,15 @@ class Tracer:
 
 
 class View(Tracer):
-    """A tracer that shares memory with `base` through the view operation `lens`: writes go both ways."""
+    """A tracer that shares memory with `base` through the view operation `lens`: writes go both ways.
 
-    __slots__ = ("base", "lens", "seen")
+    rest: further operands of the lens (the traced index of a row); lens None: it turned out that NumPy makes a copy here.
+    """
+
+    __slots__ = ("base", "lens", "rest", "seen")
     base: Tracer
-    lens: Primitive
+    lens: Primitive | None
+    rest: tuple[Tracer, ...]
     seen: int  # the base's variable this view was last computed from
 
 
@@ -88,7 +93,7 @@ class Trace(list[Any]):
     """An open recording. `with Trace() as t` makes it the current one of this thread."""
 
     __slots__ = (
-        "captures", "closed", "consts", "forced", "ids", "inputs", "locs", "mark", "owner", "parent", "reads", "snapshots",
+        "captures", "closed", "consts", "forced", "homes", "ids", "inputs", "laid", "locs", "mark", "owner", "parent", "reads", "snapshots",
         "src", "top", "vals", "written",
     )  # fmt: skip
 
@@ -108,7 +113,9 @@ class Trace(list[Any]):
         self.forced: Sequence[Any] = ()  # outcomes that are taken as given (a re-trace after a failed guard)
         self.captures = False  # an operand is a tracer of an outer trace
         self.written: set[int] = set()  # inputs that were written to
-        self.owner: Any = None  # what opened it: shown in error messages
+        self.homes: dict[int, int] = {}  # variable made by a write -> the variable whose memory it is in
+        self.laid: set[int] = set()  # inputs and constants whose memory layout decided between view and copy
+        self.owner: Any = None  # (transformation, function) that opened it: shown in error messages
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -152,7 +159,13 @@ class Trace(list[Any]):
         pos = len(self)
         self.append(op)
         self += [x.i for x in args]
-        self.locs.append(self.src if self.src is not None else user_location())
+        src = self.src
+        if src is None:
+            frame: Any = getframe(1)
+            while frame.f_code.co_filename.startswith(INTERNAL):
+                frame = frame.f_back
+            src = (frame.f_code, frame.f_lasti)
+        self.locs.append(src)
         if op.multiple:
             short = len(out) - 1 - len(args)
             if short > 0:  # result k has the position pos + k, so an equation takes at least that many entries
@@ -202,9 +215,13 @@ def lift(t: Trace, x: Any) -> Tracer:
     raise DtypeError(at_line(f"cannot trace {shown(x)} of type {kind.__name__}: expected an array or a number"))
 
 
+# bool, the integers, float16/32/64, complex64/128 by their number, which is quicker to get than a name.
+TRACED_DTYPES = frozenset([np.dtype(c).num for c in "?bBhHiIlLqQefdFD"])
+
+
 def check_dtype(dtype: np.dtype[Any]) -> None:
     """Only numbers and booleans are traced."""
-    if dtype.kind not in "fiubc" or dtype.name in ("longdouble", "clongdouble", "float128", "complex256"):
+    if dtype.num not in TRACED_DTYPES:
         raise DtypeError(
             at_line(
                 f"cannot trace an array of dtype {dtype}: ftrans traces booleans, integers, floats and complex numbers",
@@ -295,9 +312,14 @@ def is_inside(inner: Trace, outer: Trace) -> bool:
     return parent is outer
 
 
+def owner_name(who: str, fun: Any) -> str:
+    """`grad(loss)`, for error messages."""
+    return f"{who}({getattr(fun, '__name__', type(fun).__name__)})" if fun is not None else who
+
+
 def leaked(x: Tracer) -> UnexpectedTracerError:
     """The error for a tracer used after its trace ended."""
-    owner = f" by {x.t.owner}" if x.t.owner else ""
+    owner = f" by {owner_name(*x.t.owner)}" if x.t.owner else ""
     return UnexpectedTracerError(
         at_line(
             f"a traced array {x.a} is used after the call that traced it{owner} has ended",
@@ -369,30 +391,73 @@ def bind(op: Primitive, *args: Any) -> Any:
     return out
 
 
-def bind_view(op: Primitive, x: Any) -> Any:
-    """Apply a primitive whose result shares memory with x in NumPy."""
+def bind_view(op: Primitive, x: Any, *rest: Any) -> Any:
+    """Apply a primitive whose result shares memory with x in NumPy. `rest` are further operands (a traced index)."""
     t = current.trace
     if t is None:
-        return op.eval(collapse(x) if isinstance(x, Tracer) else x)
+        return op.eval(*[collapse(y) if isinstance(y, Tracer) else y for y in (x, *rest)])
     base = lift(t, x)
-    if isinstance(x, Tracer) and x.t is t:
-        base = x
-    out = t.record(op, (base,))
+    operands = tuple([t.tracer(y.i, y.a) for y in [lift(t, y) for y in rest]])
+    out = t.record(op, (base, *operands))
+    if op.may_raise:
+        evaluate(t)
     v = View()
-    v.t, v.i, v.a, v.base, v.lens, v.seen = t, out.i, out.a, base, op, base.i
+    v.t, v.i, v.a, v.base, v.lens, v.rest, v.seen = t, out.i, out.a, base, op, operands, base.i
     return v
+
+
+class Copy(Primitive):
+    """The same array in memory of its own: what may be written to without the original noticing."""
+
+    def aval(self, x: Aval) -> Aval:
+        return aval(x.shape, x.dtype, False, False)
+
+    def eval(self, x: Any) -> Any:
+        return np.array(x, order="C")
+
+    def jvp(self, primals: tuple[Any, ...], tangents: tuple[Any, ...], out: Any) -> Any:
+        return tangents[0]
+
+    def transpose(self, ct: Any, *args: Any) -> tuple[Any, ...]:
+        return (ct,)
+
+    def vmap(self, size: int, args: tuple[Any, ...], dims: tuple[int | None, ...]) -> tuple[Any, Any]:
+        return args[0], dims[0]
+
+    @classmethod
+    def examples(cls) -> list[Any]:
+        return [(cls(), (np.arange(6.0).reshape(2, 3),)), (cls(), (np.array(1 + 2j),)), (cls(), (np.zeros((0, 2), np.float32),))]
 
 
 def refresh(v: View) -> None:
     """See the writes that were made to the base since the view was computed."""
-    if isinstance(v.base, View):
-        refresh(v.base)
-    if v.base.i != v.seen:
+    base = v.base
+    if isinstance(base, View):
+        refresh(base)
+    if base.i != v.seen and v.lens is not None:
         t = current.trace
         if t is not v.t:
             raise WriteError(at_line("a view is used inside another transformation after its base was written to"))
-        v.i = v.t.record(v.lens, (v.base,)).i
-        v.seen = v.base.i
+        if shares_memory(v):
+            v.i = v.t.record(v.lens, (base, *v.rest)).i
+            v.seen = base.i
+
+
+def shares_memory(v: View) -> bool:
+    """Whether v is a view in NumPy; where it is a copy it is a plain tracer from now on. Asked when one of the two is written to."""
+    assert v.lens is not None
+    shared = v.lens.shares(v.base)
+    if shared is None:
+        raise WriteError(
+            at_line(
+                f"whether {v.lens.name} of an array of shape {v.base.a.shape} shares its memory depends on the memory layout, which "
+                "is not known here, so a write to one of the two cannot be traced",
+                hint="write to the array before taking the other shape of it, or make a copy: x.reshape(...).copy()",
+            )
+        )
+    if not shared:
+        v.lens = None
+    return shared
 
 
 def write(x: Tracer, new: Tracer) -> None:
@@ -409,9 +474,11 @@ def write(x: Tracer, new: Tracer) -> None:
         )
     if isinstance(x, View):
         refresh(x)
-        base = x.base
-        write(base, lift(t, x.lens.put(base, new)))
-        x.seen = base.i
+        if x.lens is not None and shares_memory(x):
+            base = x.base
+            write(base, lift(t, x.lens.put(base, new, *x.rest)))
+            x.i, x.seen = new.i, base.i
+            return
     else:
         kind = t[x.i]
         if kind is CONST:
@@ -423,6 +490,9 @@ def write(x: Tracer, new: Tracer) -> None:
             )
         if kind is INPUT:
             t.written.add(x.i)
+    if t[new.i] is INPUT or t[new.i] is CONST:  # a later write to x must not be taken for one to that array
+        new = t.record(Copy(), (new,))
+    t.homes[new.i] = x.i
     x.i = new.i
 
 

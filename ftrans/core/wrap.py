@@ -19,7 +19,7 @@ from .. import pytree
 from ..errors import ArgumentError, DtypeError, at_line, shown
 from .aval import WEAK, Aval, aval, aval_of
 from .jaxpr import Jaxpr, jaxpr_of
-from .trace import Trace, Tracer, check_dtype, check_snapshots, lift
+from .trace import TRACED_DTYPES, Trace, Tracer, check_dtype, check_snapshots, lift, owner_name
 
 Argnums = int | str | Sequence[int | str]
 
@@ -63,10 +63,12 @@ def input_of(leaf: Any, name: Callable[[], str]) -> tuple[Any, Aval]:
     if isinstance(leaf, Tracer):
         return leaf, leaf.a
     if type(leaf) is np.ndarray:
-        if not leaf.dtype.isnative:
-            leaf = leaf.astype(leaf.dtype.newbyteorder("="))
-        check_dtype(leaf.dtype)
-        return leaf, aval(leaf.shape, leaf.dtype, False, False)
+        dtype = leaf.dtype
+        if not dtype.isnative:
+            return input_of(leaf.astype(dtype.newbyteorder("=")), name)
+        if dtype.num not in TRACED_DTYPES:
+            check_dtype(dtype)
+        return leaf, aval(leaf.shape, dtype, False, False)
     weak = WEAK.get(type(leaf))
     if weak is not None:
         return leaf, weak
@@ -130,6 +132,10 @@ class Picked:
 
 def pick(fun: Any, args: tuple[Any, ...], kwargs: dict[str, Any], argnums: Argnums, who: str) -> Picked:
     """Find the arguments that `argnums` (positions, names, or a sequence of them) means in this call."""
+    if type(argnums) is int and 0 <= argnums < len(args):
+        trees = [args[argnums]]
+        leaves, tree = pytree.flatten(trees)
+        return Picked([argnums], True, trees, leaves, tree, args, kwargs)
     single = isinstance(argnums, int | str | np.integer)
     wanted: Sequence[Any] = (argnums,) if single else tuple(argnums)  # type: ignore[assignment, arg-type]
     places: list[int | str] = []
@@ -188,11 +194,6 @@ class Call:
         return len(self.operands) - len(self.trace.consts)
 
 
-def owner_name(who: str, fun: Any) -> str:
-    """`grad(loss)`, for error messages."""
-    return f"{who}({getattr(fun, '__name__', type(fun).__name__)})" if fun is not None else who
-
-
 def trace_call(
     call: Callable[[list[Tracer]], Any],
     inputs: Sequence[tuple[Any, Aval]],
@@ -205,7 +206,7 @@ def trace_call(
 ) -> Call:
     """Trace call(tracers). With has_aux the function returns (out, aux); traced leaves of aux become further outputs."""
     with Trace() as t:
-        t.owner = owner_name(who, fun)
+        t.owner = (who, fun)
         tracers = [t.input(a, value if valued else None) for value, a in inputs]
         out = call(tracers)
         if has_aux:

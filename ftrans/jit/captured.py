@@ -58,21 +58,26 @@ def is_library(x: Any) -> bool:
 
 
 class Captured:
-    """A picture of the state that a function captured, as a list of (how to get it, what it was)."""
+    """A picture of the state that a function captured: what each global, cell and attribute was.
+
+    Globals are checked most often, so they have a list of their own: 0.04 µs each.
+    """
 
     def __init__(self, fun: Any, ours: Callable[[Any], bool]) -> None:
         self.ours = ours
-        self.checks: list[tuple[Getter, Any, bool]] = []  # getter, value, compare by value
+        self.globals: list[tuple[dict[str, Any], str, Any]] = []
+        self.checks: list[tuple[Getter, Any]] = []
         self.seen: set[int] = set()
         self.follow_function(fun)
 
     def unchanged(self) -> bool:
         """Whether everything looked at is still what it was."""
-        for get, value, by_value in self.checks:
+        for scope, name, value in self.globals:
+            if scope.get(name, MISSING) is not value and not same(scope.get(name, MISSING), value):
+                return False
+        for get, value in self.checks:
             now = get()
-            if now is value:
-                continue
-            if not by_value or type(now) is not type(value) or repr(now) != repr(value):  # repr tells -0.0 from 0.0
+            if now is not value and not same(now, value):
                 return False
         return True
 
@@ -82,6 +87,8 @@ class Captured:
         if id(fun) in self.seen:
             return
         self.seen.add(id(fun))
+        if isinstance(fun, types.FunctionType) and is_library(fun):
+            return
         if isinstance(fun, functools.partial):
             self.follow_function(fun.func)
             for value in [*fun.args, *fun.keywords.values()]:
@@ -105,24 +112,24 @@ class Captured:
             self.check(functools.partial(cell_contents, cell), attributes)
         for value in [*(fun.__defaults__ or ()), *(fun.__kwdefaults__ or {}).values()]:
             self.follow(value, attributes)
-        self.check(lambda: fun.__defaults__, frozenset(), shallow=True)
-        self.check(lambda: fun.__code__, frozenset(), shallow=True)
+        self.checks.append((functools.partial(getattr, fun, "__code__"), code))
+        if fun.__defaults__:
+            self.checks.append((functools.partial(getattr, fun, "__defaults__"), fun.__defaults__))
         for name in names:
             self.check_global(fun.__globals__, name, attributes)
 
     def check_global(self, scope: dict[str, Any], name: str, attributes: frozenset[str]) -> None:
         """One global name; names that are not (yet) globals are builtins, which are taken to be constant."""
-        if name in scope:
-            self.check(functools.partial(scope.get, name, MISSING), attributes)
-        else:
-            self.checks.append((functools.partial(scope.get, name, MISSING), MISSING, False))
+        value = scope.get(name, MISSING)
+        self.globals.append((scope, name, value))
+        if value is not MISSING:
+            self.follow(value, attributes)
 
-    def check(self, get: Getter, attributes: frozenset[str], *, shallow: bool = False) -> None:
+    def check(self, get: Getter, attributes: frozenset[str]) -> None:
         """Remember what `get` gives now, and look into it."""
         value = get()
-        self.checks.append((get, value, isinstance(value, BY_VALUE)))
-        if not shallow:
-            self.follow(value, attributes)
+        self.checks.append((get, value))
+        self.follow(value, attributes)
 
     def follow(self, value: Any, attributes: frozenset[str]) -> None:
         """Look into a captured object: containers by their items, objects by the attributes the code names."""
@@ -148,12 +155,12 @@ class Captured:
         if len(value) > MAX_ITEMS:
             return
         if isinstance(value, dict):
-            self.checks.append((functools.partial(keys_of, value), keys_of(value), True))
+            self.checks.append((functools.partial(keys_of, value), keys_of(value)))
             for key in value:
                 self.check(functools.partial(value.get, key, MISSING), attributes)
             return
         if isinstance(value, list):
-            self.checks.append((functools.partial(len, value), len(value), True))
+            self.checks.append((functools.partial(len, value), len(value)))
         for k in range(len(value)):
             self.check(functools.partial(item_of, value, k), attributes)
 
@@ -161,6 +168,15 @@ class Captured:
         """The instance (or module) attributes of those names that the code uses."""
         for name in attributes_of(value, attributes):
             self.check(functools.partial(getattr, value, name, MISSING), attributes)
+
+
+def same(now: Any, value: Any) -> bool:
+    """Whether a value replaced by another object is still the same: only numbers, strings and tuples of such can be."""
+    if type(now) is not type(value):
+        return False
+    if isinstance(value, tuple):
+        return len(now) == len(value) and all([x is y or same(x, y) for x, y in zip(now, value, strict=True)])
+    return isinstance(value, BY_VALUE) and repr(now) == repr(value)  # repr tells -0.0 from 0.0, and nan equals nan
 
 
 def attributes_of(value: Any, attributes: frozenset[str]) -> Iterator[str]:

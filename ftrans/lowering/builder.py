@@ -21,7 +21,22 @@ class Value(Protocol):
 V = TypeVar("V", bound=Value)
 
 PREDICATES = frozenset(
-    ["isnan", "isinf", "isfinite", "signbit", "equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "logical_and", "logical_or", "logical_xor", "logical_not"]
+    [
+        "isnan",
+        "isinf",
+        "isfinite",
+        "signbit",
+        "equal",
+        "not_equal",
+        "less",
+        "less_equal",
+        "greater",
+        "greater_equal",
+        "logical_and",
+        "logical_or",
+        "logical_xor",
+        "logical_not",
+    ]
 )
 """Builder operations whose result is bool whatever their operands are."""
 

@@ -14,7 +14,7 @@ import numpy as np
 from ..core.reads import read, show
 from ..core.trace import Tracer, value
 from ..errors import ArgumentError, ShapeError, TracerArrayConversionError, UnsupportedError, WriteError, at_line, shown
-from ..ops.indexing import get_item, set_item
+from ..ops.subscript import get_item, set_item
 from . import operators as operators
 from .dispatch import function_of, ufunc_of
 

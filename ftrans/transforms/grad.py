@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..core.run import run
-from ..core.trace import Tracer
-from ..core.wrap import Argnums, Picked, decorator, input_of, named_like, owner_name, pick, trace_call
+from ..core.trace import Tracer, owner_name
+from ..core.wrap import Argnums, Picked, decorator, input_of, named_like, pick, trace_call
 from ..errors import DifferentiationError, at_line
 from .jvp import float0
 from .vjp import check_inexact, value_and_pullback_jaxpr
@@ -41,14 +41,13 @@ def grad(
     >>> grad(lambda x: np.sum(x**2))(np.array([1.0, 2.0]))
     array([2., 4.])
     """
-    both = make_value_and_grad(fun, argnums, has_aux, holomorphic, allow_int, "grad")
+    options = (argnums, has_aux, holomorphic, allow_int)
 
     def gradient(*args: Any, **kwargs: Any) -> Any:
-        out, g = both(*args, **kwargs)
-        return (g, out[1]) if has_aux else g
+        _, aux, slope = differentiate(fun, args, kwargs, options, "grad")
+        return (slope, aux) if has_aux else slope
 
-    named_like(fun, "grad")(gradient)
-    return gradient
+    return named_like(fun, "grad")(gradient)
 
 
 @decorator
@@ -67,36 +66,37 @@ def value_and_grad(
     >>> float(value), float(slope)
     (8.0, 12.0)
     """
-    both = make_value_and_grad(fun, argnums, has_aux, holomorphic, allow_int, "value_and_grad")
-    named_like(fun, "value_and_grad")(both)
-    return both
-
-
-def make_value_and_grad(
-    fun: Callable[..., Any], argnums: Argnums, has_aux: bool, holomorphic: bool, allow_int: bool, who: str
-) -> Callable[..., Any]:
-    """The common engine of grad and value_and_grad: returns (value or (value, aux), gradient)."""
+    options = (argnums, has_aux, holomorphic, allow_int)
 
     def both(*args: Any, **kwargs: Any) -> Any:
-        picked = pick(fun, args, kwargs, argnums, who)
-        inputs = [input_of(x, lambda k=k: f"{who}: {picked.name(k)}") for k, x in enumerate(picked.leaves)]  # type: ignore[misc]
-        avals = [a for _, a in inputs]
-        check_inexact(avals, picked.name, who, holomorphic, allow_int)
+        value, aux, slope = differentiate(fun, args, kwargs, options, "value_and_grad")
+        return ((value, aux) if has_aux else value), slope
 
-        def check(out: Any, outs: list[Tracer]) -> None:
-            check_scalar(out, outs, who, fun, holomorphic)
+    return named_like(fun, "value_and_grad")(both)
 
-        traced = trace_call(
-            lambda xs: picked.call(fun, xs), inputs, who=who, fun=fun, has_aux=has_aux, check=check
-        )
-        j = traced.jaxpr
-        active = tuple([a.inexact for a in avals]) + (False,) * (len(j.invars) - len(avals))
-        results = run(value_and_pullback_jaxpr(j, active, 1), traced.operands)
-        n = len(j.outs)
-        gradient = rebuild(picked, avals, results[n:])
-        return ((results[0], traced.aux.rebuild(results[1:n])) if has_aux else results[0]), gradient
 
-    return both
+Options = tuple[Argnums, bool, bool, bool]
+
+
+def differentiate(fun: Any, args: Any, kwargs: Any, options: Options, who: str) -> tuple[Any, Any, Any]:
+    """(value, aux, gradient) of one call; grad does not ask for the value."""
+    argnums, has_aux, holomorphic, allow_int = options
+    picked = pick(fun, args, kwargs, argnums, who)
+    inputs = [input_of(x, lambda k=k: f"{who}: {picked.name(k)}") for k, x in enumerate(picked.leaves)]  # type: ignore[misc]
+    avals = [a for _, a in inputs]
+    check_inexact(avals, picked.name, who, holomorphic, allow_int)
+
+    def check(out: Any, outs: list[Tracer]) -> None:
+        check_scalar(out, outs, who, fun, holomorphic)
+
+    traced = trace_call(lambda xs: picked.call(fun, xs), inputs, who=who, fun=fun, has_aux=has_aux, check=check)
+    j = traced.jaxpr
+    active = tuple([a.inexact for a in avals]) + (False,) * (len(j.invars) - len(avals))
+    first = int(who == "grad")  # the first output that is asked for
+    results = run(value_and_pullback_jaxpr(j, active, 1, first), traced.operands)
+    n = len(j.outs) - first
+    aux = traced.aux.rebuild(results[1 - first : n]) if has_aux else None
+    return results[0], aux, rebuild(picked, avals, results[n:])
 
 
 def rebuild(picked: Picked, avals: list[Any], cts: list[Any]) -> Any:
@@ -109,6 +109,10 @@ def rebuild(picked: Picked, avals: list[Any], cts: list[Any]) -> Any:
 
 def check_scalar(out: Any, outs: list[Tracer], who: str, fun: Any, holomorphic: bool) -> None:
     """Raise unless the function returned one real scalar (complex for holomorphic functions)."""
+    if len(outs) == 1 and not isinstance(out, (list, tuple, dict)):
+        a = outs[0].a
+        if not a.shape and a.dtype.kind == ("c" if holomorphic else "f"):
+            return
     name = owner_name(who, fun)
     if len(outs) != 1 or isinstance(out, list | tuple | dict):
         raise DifferentiationError(

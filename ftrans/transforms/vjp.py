@@ -73,8 +73,8 @@ def pullback_jaxpr(j: Jaxpr, active: tuple[bool, ...]) -> Jaxpr:
 
 
 @derived
-def value_and_pullback_jaxpr(j: Jaxpr, active: tuple[bool, ...], seeds: int) -> Jaxpr:
-    """(x...) -> (y..., ct of the active inputs...) for the cotangent 1 on the first `seeds` outputs and 0 on the others."""
+def value_and_pullback_jaxpr(j: Jaxpr, active: tuple[bool, ...], seeds: int, first: int = 0) -> Jaxpr:
+    """(x...) -> (y from `first` on..., ct of the active inputs...), for the cotangent 1 on the first `seeds` outputs, else 0."""
     lin = linearize_jaxpr(j, active)
     back = pullback_jaxpr(j, active)
     with Trace() as t:
@@ -84,7 +84,7 @@ def value_and_pullback_jaxpr(j: Jaxpr, active: tuple[bool, ...], seeds: int) -> 
         ys, res = outs[: len(j.outs)], outs[len(j.outs) :]
         cts = [t.const(one(a), tangent_aval(a)) if k < seeds else zeros_of(tangent_aval(a)) for k, a in enumerate(j.out_avals)]
         grads = run(back, [*res, *cts])
-        result = [x.i for x in [*ys, *grads]]
+        result = [x.i for x in [*ys[first:], *grads]]
     return simplify(Jaxpr.from_trace(t, result, baked=True))
 
 

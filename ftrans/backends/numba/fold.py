@@ -36,6 +36,7 @@ TILE = 1024
 STATE = 16
 """Bytes before the partial results in a state: i64 count of blocks or elements, i64 index of the best."""
 
+
 def identity(fold: str, dtype: str) -> str:
     """What changes nothing when folded in, in memory form."""
     type_ = MEMORY[dtype]

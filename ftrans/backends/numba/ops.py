@@ -11,17 +11,15 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ftrans.backends.numba import vecmath
-from ftrans.backends.numba.asm import REGISTER, Function, literal
+from ftrans.backends.numba.asm import REGISTER, Function, Text, literal
+from ftrans.backends.numba.real import INF, NAN
 from ftrans.lowering.builder import PREDICATES, Builder
 from ftrans.lowering.loops import ITEMSIZE
 
 KINDS = {dtype: {"b": "b", "u": "u", "i": "i", "f": "f"}[dtype[0]] for dtype in ITEMSIZE}
 """b, u, i or f, by dtype."""
 
-LIBM = {
-    "power": "pow", "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2", "arcsinh": "asinh",
-    "arccosh": "acosh", "arctanh": "atanh", "cbrt": "cbrt", "hypot": "hypot", "erf": "erf", "erfc": "erfc",
-}  # fmt: skip
+LIBM = {"erf": "erf", "erfc": "erfc"}
 """The C function of operations that have neither a rule nor a vector routine, by builder name; float32 adds an f."""
 
 COST = {"routine": 15, "libm": 100, "division": 5}
@@ -42,7 +40,7 @@ class IRBuilder(Builder[Val]):
         self.f = function
         self.slow = slow
         self.huge: list[str] = []
-        self.routines: list[tuple[str, str, frozenset[str]]] = []
+        self.routines: list[Text] = []
         self.cost = 0
 
     def apply(self, name: str, *args: Val) -> Val:
@@ -67,7 +65,8 @@ class IRBuilder(Builder[Val]):
             self.routines.append(entry)
             if limited and not self.slow:
                 self.huge.append(self._beyond(args[0], vecmath.HUGE))
-            return Val(self.f.let(f"call {type_} @{entry[0]}({type_} {args[0].name})"), dtype)
+            values = ", ".join(f"{type_} {x.name}" for x in args)
+            return Val(self.f.let(f"call {type_} @{entry[0]}({values})"), dtype)
         if name not in LIBM:
             raise TypeError(f"kernels have no operation {name}")
         self.cost += COST["libm"]
@@ -219,12 +218,12 @@ def _isnan(b: IRBuilder, x: Val) -> Val:
 
 @rule("isinf", "f")
 def _isinf(b: IRBuilder, x: Val) -> Val:
-    return b.equal(b.absolute(x), b.like(vecmath.INF, x))
+    return b.equal(b.absolute(x), b.like(INF, x))
 
 
 @rule("isfinite", "f")
 def _isfinite(b: IRBuilder, x: Val) -> Val:
-    return b.less(b.absolute(x), b.like(vecmath.INF, x))
+    return b.less(b.absolute(x), b.like(INF, x))
 
 
 @rule("signbit", "f")
@@ -261,7 +260,7 @@ def _divmod(b: IRBuilder, x: Val, y: Val) -> tuple[Val, Val]:
 
 @rule("remainder", "f")
 def _remainder(b: IRBuilder, x: Val, y: Val) -> Val:
-    return b.where(b.equal(y, b.like(0, y)), b.like(vecmath.NAN, x), _divmod(b, x, y)[1])
+    return b.where(b.equal(y, b.like(0, y)), b.like(NAN, x), _divmod(b, x, y)[1])
 
 
 @rule("floor_divide", "f")
