@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from laws import LAWS, accepts, examples, variants
 
@@ -32,6 +34,17 @@ def test_has_examples(name):
     for op, args in found:
         assert type(op) is cls, f"{cls.__name__}.examples() gives an instance of {type(op).__name__}"
         assert isinstance(args, tuple)
+
+
+def test_parameters_keep_their_types():
+    """Instances are interned by parameters, and 2 == 2.0 == True."""
+
+    class Scaled(Primitive, abstract=True):
+        factor: Any
+
+    assert Scaled(2) is Scaled(2)
+    assert Scaled(factor=2) is Scaled(2)
+    assert [type(Scaled(k).factor) for k in (1, 1.0, True)] == [int, float, bool]
 
 
 def cases(name: str) -> list[tuple[str, Primitive, tuple]]:

@@ -30,7 +30,10 @@ class PrimitiveMeta(type):
     """Interns instances: the same class with the same parameters is the same object."""
 
     def __call__(cls, *params: Any, **named: Any) -> Any:
-        key = (params, tuple(named.items())) if named else params
+        # Types are part of the key, since 2 == 2.0 == True: Power(2) keeps integers, Power(2.0) does not.
+        key: Any = (params, *map(type, params))
+        if named:
+            key = (key, *[(k, type(v), v) for k, v in named.items()])
         interned = cls._interned  # type: ignore[attr-defined]
         try:
             return interned[key]
@@ -38,7 +41,7 @@ class PrimitiveMeta(type):
             pass
         new = super().__call__(*params, **named)
         values = tuple(getattr(new, name) for name in cls._field_names)  # type: ignore[attr-defined]
-        new = interned.setdefault(values, new)
+        new = interned.setdefault((values, *map(type, values)), new)
         interned[key] = new
         return new
 
@@ -115,6 +118,10 @@ class Primitive(metaclass=PrimitiveMeta):
     def vmap(self, size: int, args: tuple[Any, ...], dims: tuple[int | None, ...]) -> tuple[Any, Any]:
         """The operation on args batched along `dims` (None: not batched), and the batch dimension of the result."""
         raise UnsupportedError(f"vmap of {self.name} is not supported")
+
+    def operand_dtypes(self, *avals: Aval) -> tuple[Any, ...]:
+        """The dtype each operand is converted to before `lower` computes with it."""
+        return tuple([a.dtype for a in avals])
 
     lower: Any = None  # lower(b, *args): the element expression through a builder; absent: the op runs as a NumPy step
 

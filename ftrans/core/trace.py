@@ -93,7 +93,7 @@ class Trace(list[Any]):
     """An open recording. `with Trace() as t` makes it the current one of this thread."""
 
     __slots__ = (
-        "captures", "closed", "consts", "forced", "homes", "ids", "inputs", "laid", "locs", "mark", "owner", "parent", "reads", "snapshots",
+        "captures", "closed", "consts", "forced", "homes", "ids", "inputs", "laid", "locs", "mark", "masks", "owner", "parent", "reads", "snapshots",
         "src", "top", "vals", "written",
     )  # fmt: skip
 
@@ -115,6 +115,7 @@ class Trace(list[Any]):
         self.written: set[int] = set()  # inputs that were written to
         self.homes: dict[int, int] = {}  # variable made by a write -> the variable whose memory it is in
         self.laid: set[int] = set()  # inputs and constants whose memory layout decided between view and copy
+        self.masks: dict[int, Any] = {}  # variable -> the `where` that put zeros into it (see ops.pointwise.behind_mask)
         self.owner: Any = None  # (transformation, function) that opened it: shown in error messages
 
     __hash__ = None  # type: ignore[assignment]

@@ -7,11 +7,12 @@ what compiling them is modelled to cost, they are compiled, and the compiled tap
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..backends.numba import service
 from ..config import config
 from ..core.jaxpr import Jaxpr
 from ..core.run import executor
@@ -77,26 +78,24 @@ class Tiered:
     def compile(self, why: str) -> Program:
         """Make the hot program."""
         plan = self.plan if self.plan is not None else fuse.plan(self.jaxpr)
-        missing = [k for k in fuse.kernels(plan) if not compiler[0].has(k)]
+        missing = [k for k in fuse.kernels(plan) if not service.is_compiled(k)]
         if missing and forbidden[0]:
             raise CompilationForbiddenError(
                 at_line(f"{len(missing)} kernels would be compiled ({why}) inside `with ft.no_compile()`", hint="call the function once before the block")
             )
         start = time.perf_counter()
-        items = fuse.realise(plan, compiler[0].compile)
+        items = fuse.realise(plan, service)
         self.hot = build(self.jaxpr, items, guards=self.guards)
         took = (time.perf_counter() - start) * 1e3
         self.log.append(Event(f"compiled {len(missing)} of {len(fuse.kernels(plan))} kernels", why, took))
         return self.hot
 
 
-# The compile service (an object with `compile(kernel)` and `has(kernel)`), put in by the backends.
-compiler: list[Any] = []
 forbidden = [0]
 
 
 @contextmanager
-def no_compile() -> Any:
+def no_compile() -> Iterator[None]:
     """`with ft.no_compile(): ...` raises CompilationForbiddenError instead of compiling anything."""
     forbidden[0] += 1
     try:
@@ -120,4 +119,3 @@ def execute(j: Jaxpr, args: Sequence[Any]) -> list[Any]:
 
 
 executor[0] = execute
-Compile = Callable[[Any], Any]

@@ -1,5 +1,442 @@
-"""Fusion (placeholder while the kernel form lands)."""
+"""Fusion: find the equations of a jaxpr that one loop nest can compute together.
+
+    items = plan(jaxpr)                      # equations left as NumPy steps, and `Group`s
+    items = realise(items, compile)          # the groups bound to compiled kernels, ready for `tape.build`
+
+Equations that work element by element on one shape, at the same level of the data flow, make one kernel. Broadcasts, axes of
+size one and transposes of its operands become the way the kernel walks them. A reduction takes the computation of its operand
+into its own loop when nobody else needs it.
+
+Levels keep it free of cycles: a group of level n depends only on what has a lower level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
-def plan(j: Any) -> Any: return list(j.eqns)
-def kernels(p: Any) -> list[Any]: return []
-def realise(p: Any, compile: Any) -> Any: return p
+
+import numpy as np
+
+from ..core.aval import Aval
+from ..core.jaxpr import Eqn, Jaxpr
+from ..core.primitive import Primitive
+from ..core.reads import Read
+from ..ops.structural import Broadcast, Convert, Reshape, Transpose
+from .builder import Text, TextBuilder
+from .cost import TRANSCENDENTAL
+from .loops import ITEMSIZE, Instr, Kernel, Operand, Output
+from .nest import Access, Dims, Nest, make_nest
+from .tape import Item, KernelStep
+
+MAX_EQNS = 400  # equations in one kernel
+MAX_OPERANDS = 48
+SMALL = 64  # a reduction of fewer elements than this is left to NumPy
+
+
+@dataclass
+class Group(KernelStep):
+    """Equations that become one kernel: `kernel` is its identity, the rest its run-time arguments."""
+
+    eqns: list[Eqn]
+    ins: tuple[int, ...]
+    outs: tuple[int, ...]
+    kernel: Kernel
+    nest: Nest
+    out_avals: tuple[Aval, ...]
+    compiled: Any = None
+    table: Any = None
+
+    def bind(self, slot_of: dict[int, int]) -> Callable[[list[Any]], None]:
+        """The step: allocate the outputs, run the kernel; copy operands whose layout does not fit."""
+        slots = [slot_of[v] for v in (*self.ins, *self.outs)]
+        entry = self.compiled.bind(self.table(self.nest.sizes, list(zip(slots, self.nest.walks, strict=True))))
+        checks = [s for s, joined in zip(slots, self.nest.joined[: len(self.ins)], strict=False) if joined]
+        inputs = slots[: len(self.ins)]
+        made = [(s, a.shape, a.dtype) for s, a in zip(slots[len(self.ins) :], self.out_avals, strict=True)]
+        empty = np.empty
+
+        def many(e: list[Any]) -> None:
+            for s in checks:
+                if not e[s].flags.c_contiguous:
+                    e[s] = np.ascontiguousarray(e[s])
+            for s, shape, dtype in made:
+                e[s] = empty(shape, dtype)
+            if not entry(e):
+                contiguous(e, inputs)
+                if not entry(e):
+                    raise AssertionError("a kernel refused contiguous operands")
+
+        if len(made) > 1 or checks:
+            return many
+        ((out, shape, dtype),) = made
+
+        def single(e: list[Any]) -> None:
+            e[out] = empty(shape, dtype)
+            if not entry(e):
+                many(e)
+
+        return single
+
+
+def contiguous(e: list[Any], slots: list[int]) -> None:
+    """Copy operands that are not in C order, or not aligned."""
+    for s in slots:
+        if isinstance(e[s], np.ndarray):
+            e[s] = np.array(e[s], order="C")
+
+
+# What an equation is to fusion
+
+
+def lowers(op: Primitive, avals: tuple[Aval, ...], out: Aval) -> bool:
+    """Whether the operation can be part of a kernel, for these dtypes."""
+    key = ("lowers", avals, out)
+    found = op.memo.get(key)
+    if found is None:
+        found = op.memo[key] = tries_to_lower(op, avals, out)
+    return bool(found)
+
+
+def tries_to_lower(op: Primitive, avals: tuple[Aval, ...], out: Aval) -> bool:
+    if op.lower is None or op.multiple or out.dtype.name not in ITEMSIZE:
+        return False
+    dtypes = [d.name for d in op.operand_dtypes(*avals)]
+    if any([d not in ITEMSIZE for d in dtypes]) or any([a.dtype.name not in ITEMSIZE for a in avals]):
+        return False
+    try:
+        op.lower(TextBuilder(), *[Text("x", d) for d in dtypes])
+    except (AttributeError, NotImplementedError, KeyError, TypeError, ValueError):
+        return False
+    return True
+
+
+def walk_of(eqn: Eqn, avals: dict[int, Aval]) -> Dims | None:
+    """For an equation that only changes how its operand is walked: the operand's axis for every axis of the result."""
+    op, x = eqn.op, avals[eqn.ins[0]]
+    if isinstance(op, Transpose):
+        return op.perm
+    if isinstance(op, Broadcast):
+        lead = len(op.shape) - x.ndim
+        return tuple([None if k < lead or x.shape[k - lead] != n else k - lead for k, n in enumerate(op.shape)])
+    if isinstance(op, Reshape):
+        old = [k for k, n in enumerate(x.shape) if n != 1]
+        new = [k for k, n in enumerate(op.shape) if n != 1]
+        if [x.shape[k] for k in old] == [op.shape[k] for k in new]:
+            back = dict(zip(new, old, strict=True))
+            return tuple([back.get(k) for k in range(len(op.shape))])
+    return None
+
+
+Place = tuple[tuple[int, ...], int]  # the shape and level of an elementwise group
+
+
+class Planner:
+    """Assigns every equation its place; see the module's docstring."""
+
+    def __init__(self, j: Jaxpr) -> None:
+        self.j = j
+        self.avals = dict(j.avals)
+        self.level: dict[int, int] = dict.fromkeys((*j.invars, *j.lits), 0)
+        self.walks: dict[int, tuple[int, Dims]] = {}  # alias -> what it walks, how
+        self.points: dict[Place, list[Eqn]] = {}  # the elementwise groups
+        self.home: dict[int, Place] = {}  # variable -> the group that computes it
+        self.maker: dict[int, Eqn] = {}
+        self.reductions: list[tuple[Eqn, int]] = []
+        self.steps: list[tuple[int, int, Eqn]] = []  # level, number, equation
+        self.number: dict[int, int] = {}  # variable -> number of its equation
+        self.effect_level = 0
+        for n, eqn in enumerate(j.eqns):
+            for v in eqn.outs:
+                self.number[v] = n
+            self.place(n, eqn)
+        self.release_singles()
+
+    def place(self, n: int, eqn: Eqn) -> None:
+        """Decide what becomes of one equation."""
+        avals = tuple([self.avals[v] for v in eqn.ins])
+        if len(eqn.ins) == 1 and not eqn.op.effectful:
+            walk = walk_of(eqn, self.avals)
+            if walk is not None:
+                self.alias(n, eqn, walk)
+                return
+        out = self.avals[eqn.outs[0]] if len(eqn.outs) == 1 else None
+        if out is not None and out.shape and lowers(eqn.op, avals, out):
+            self.place_point(eqn, out)
+            return
+        base = max([self.level[v] for v in eqn.ins], default=0) + 1
+        if out is not None and self.is_reduction(eqn, avals[0]):
+            self.reductions.append((eqn, base))
+            self.level[eqn.outs[0]] = base
+            return
+        if eqn.op.effectful or eqn.op.may_raise or isinstance(eqn.op, Read):  # these keep their order
+            base = self.effect_level = max(base, self.effect_level + 1)
+        self.steps.append((base, n, eqn))
+        for v in eqn.outs:
+            self.level[v] = base
+
+    def alias(self, n: int, eqn: Eqn, walk: Dims) -> None:
+        """A view: kernels walk its operand; a step makes it for those who need the array itself."""
+        source, out = eqn.ins[0], eqn.outs[0]
+        if source in self.walks:
+            root, inner = self.walks[source]
+            walk = tuple([None if d is None else inner[d] for d in walk])
+            source = root
+        self.walks[out] = (source, walk)
+        self.level[out] = self.level[source]
+        self.steps.append((self.level[source] + (source in self.home), n, eqn))
+
+    def place_point(self, eqn: Eqn, out: Aval) -> None:
+        """Put an elementwise equation into the group of its shape at the lowest level where its operands are there."""
+        level = 1
+        for v in eqn.ins:
+            root, same = self.resolve(v, out.shape)
+            inside = same and root in self.home and self.home[root][0] == out.shape
+            level = max(level, self.level[root] + (0 if inside else 1))
+        while len(self.points.get((out.shape, level), ())) >= MAX_EQNS:
+            level += 1
+        key = (out.shape, level)
+        self.points.setdefault(key, []).append(eqn)
+        self.maker[eqn.outs[0]] = eqn
+        self.home[eqn.outs[0]] = key
+        self.level[eqn.outs[0]] = level
+
+    def resolve(self, v: int, shape: tuple[int, ...]) -> tuple[int, bool]:
+        """(the variable whose memory is walked, whether element for element over the shape)."""
+        root, dims = self.walks.get(v, (v, None))
+        if dims is None:
+            return root, self.avals[v].shape == shape
+        return root, dims == tuple(range(len(shape))) and self.avals[root].shape == shape
+
+    def is_reduction(self, eqn: Eqn, x: Aval) -> bool:
+        """Whether a kernel can do this reduction."""
+        kind = getattr(eqn.op, "reduction", None)
+        if kind is None or x.size < SMALL or x.dtype.name not in ITEMSIZE:
+            return False
+        if all([x.shape[k] == 1 for k in axes_of(eqn, x.ndim)]):
+            return False
+        return self.avals[eqn.outs[0]].dtype.name in ITEMSIZE
+
+    def release_singles(self) -> None:
+        """A group of one cheap equation that no reduction takes in is as quick in NumPy."""
+        folded = {self.resolve(eqn.ins[0], self.avals[eqn.ins[0]].shape)[0] for eqn, _ in self.reductions}
+        for key, eqns in list(self.points.items()):
+            (eqn,) = eqns if len(eqns) == 1 else (None,)
+            if eqn is not None and eqn.op.name not in TRANSCENDENTAL and eqn.outs[0] not in folded:
+                del self.points[key], self.home[eqn.outs[0]]
+                self.steps.append((key[1], self.number[eqn.outs[0]], eqn))
+        self.steps.sort(key=lambda step: step[:2])
+
+    # Which values have to be stored
+
+    def items(self) -> list[Item]:
+        """The plan: equations and groups, in an order in which they can run."""
+        reads: dict[int, int] = {}  # variable -> how many others than its own group and reductions read it
+        for _, _, eqn in self.needed_steps():
+            for v in eqn.ins:
+                reads[v] = reads.get(v, 0) + 1
+        for key, eqns in self.points.items():
+            for eqn in eqns:
+                for v in eqn.ins:
+                    root, _ = self.walks.get(v, (v, None))
+                    if self.home.get(root) != key or v in self.walks:
+                        reads[root] = reads.get(root, 0) + 1
+        for v in self.j.outs:
+            reads[v] = reads.get(v, 0) + 1
+        stored = set(reads)
+        sorted_items: list[tuple[int, int, Item]] = [(level, n, eqn) for level, n, eqn in self.needed_steps()]
+        for batch in self.reduction_batches(stored):
+            sorted_items.extend(batch)
+        for key, eqns in self.points.items():
+            sorted_items.extend(self.point_items(key, eqns, stored))
+        sorted_items.sort(key=lambda item: item[:2])
+        return [item for _, _, item in sorted_items]
+
+    def needed_steps(self) -> list[tuple[int, int, Eqn]]:
+        """The steps, without views that only kernels walk."""
+        if not hasattr(self, "_steps"):
+            wanted = set(self.j.outs)
+            for _, _, eqn in self.steps:
+                if eqn.outs and eqn.outs[0] in self.walks:
+                    continue
+                wanted.update(eqn.ins)
+            kept = []
+            for level, n, eqn in reversed(self.steps):
+                if eqn.outs and eqn.outs[0] in self.walks:
+                    if eqn.outs[0] not in wanted:
+                        continue
+                    wanted.update(eqn.ins)
+                kept.append((level, n, eqn))
+            self._steps = kept[::-1]
+        return self._steps
+
+    def reduction_batches(self, stored: set[int]) -> list[list[tuple[int, int, Item]]]:
+        """One group for all reductions of one shape over the same axes at one level."""
+        batches: dict[Any, list[Eqn]] = {}
+        for eqn, level in self.reductions:
+            shape = self.avals[eqn.ins[0]].shape
+            batches.setdefault((shape, axes_of(eqn, len(shape)), level), []).append(eqn)
+        out = []
+        for (shape, axes, level), eqns in batches.items():
+            inside: list[Eqn] = []
+            for eqn in eqns:
+                self.prologue(eqn.ins[0], shape, stored, inside)
+            inside.sort(key=lambda e: self.number[e.outs[0]])
+            group = self.group([*inside, *eqns], shape, axes, eqns)
+            out.append(self.with_casts(level, self.number[eqns[0].outs[0]], group))
+        return out
+
+    def prologue(self, v: int, shape: tuple[int, ...], stored: set[int], inside: list[Eqn]) -> None:
+        """Collect the equations that compute a reduction's operand from what is stored."""
+        root, same = self.resolve(v, shape)
+        key = self.home.get(root)
+        if key is None or not same or root in stored:
+            if key is not None:
+                stored.add(root)
+            return
+        eqn = self.maker[root]
+        if eqn in inside:
+            return
+        for u in eqn.ins:
+            self.prologue(u, shape, stored, inside)
+        inside.append(eqn)
+
+    def point_items(self, key: Any, eqns: list[Eqn], stored: set[int]) -> list[tuple[int, int, Item]]:
+        """The kernel of an elementwise group, or plain steps where a kernel gains nothing."""
+        outs = [e.outs[0] for e in eqns if e.outs[0] in stored]
+        if not outs:
+            return []
+        needed = set(outs)
+        kept = []
+        for eqn in reversed(eqns):
+            if eqn.outs[0] in needed:
+                needed.update([self.resolve(v, key[0])[0] for v in eqn.ins])
+                kept.append(eqn)
+        kept.reverse()
+        group = self.group(kept, key[0], (), [e for e in kept if e.outs[0] in stored])
+        return self.with_casts(key[1], self.number[kept[0].outs[0]], group)
+
+    def with_casts(self, level: int, n: int, group: Group) -> list[tuple[int, int, Item]]:
+        """A kernel reads a scalar's payload, which Python's int and bool do not have: convert them first."""
+        items: list[tuple[int, int, Item]] = []
+        ins = list(group.ins)
+        for k, v in enumerate(ins):
+            a = self.avals[v]
+            if a.weak and a.dtype.kind in "ib":
+                fresh = self.fresh(a.strong())
+                items.append((level, n - 0, Eqn(Convert(a.dtype), (v,), (fresh,), None)))
+                ins[k] = fresh
+        group.ins = tuple(ins)
+        return [*items, (level, n, group)]
+
+    def fresh(self, a: Aval) -> int:
+        """A variable that the jaxpr does not have."""
+        v = max(self.avals) + 1
+        self.avals[v] = a
+        return v
+
+    def group(self, eqns: list[Eqn], shape: tuple[int, ...], axes: tuple[int, ...], results: list[Eqn]) -> Group:
+        """Build the kernel of these equations over the iteration space."""
+        made = {e.outs[0] for e in eqns}
+        reduced = [k in axes for k in range(len(shape))]
+        reads: dict[tuple[int, Dims], int] = {}
+        for eqn in eqns:
+            for v in eqn.ins:
+                root, dims = self.access(v, shape)
+                if root not in made:
+                    reads.setdefault((root, dims), len(reads))
+        accesses = [Access(self.avals[root].dtype.name, self.avals[root].ndim, dims) for root, dims in reads]
+        outs = [e.outs[0] for e in results]
+        kept = [k for k in range(len(shape)) if k not in axes]
+        for v in outs:
+            a = self.avals[v]
+            full = a.ndim == len(shape) and not axes
+            dims = tuple([k if full else (kept.index(k) if k in kept else None) for k in range(len(shape))])
+            accesses.append(Access(a.dtype.name, a.ndim, dims))
+        nest = make_nest(shape, reduced, accesses)
+        body, value = self.body(eqns, shape, reads, nest, made)
+        outputs = []
+        for n, eqn in enumerate(results):
+            operand: Operand = nest.operands[len(reads) + n]
+            kind = getattr(eqn.op, "reduction", None) if axes else None
+            outputs.append(Output(value[eqn.outs[0]], operand, kind if any(nest.reduced) else None))
+        kernel = Kernel(len(nest.sizes), nest.reduced, nest.operands[: len(reads)], tuple(body), tuple(outputs))
+        return Group(eqns, tuple([root for root, _ in reads]), tuple(outs), kernel, nest, tuple([self.avals[v] for v in outs]))
+
+    def access(self, v: int, shape: tuple[int, ...]) -> tuple[int, Dims]:
+        """What an operand reads, and how the iteration space walks it (NumPy's broadcasting included)."""
+        root, dims = self.walks.get(v, (v, None))
+        a = self.avals[v]
+        if dims is None:
+            dims = tuple(range(a.ndim))
+        lead = len(shape) - a.ndim
+        source = self.avals[root].shape
+        return root, tuple(
+            [
+                None if k < lead or (d := dims[k - lead]) is None or source[d] != n or source[d] == 1 else d
+                for k, n in enumerate(shape)
+            ]
+        )
+
+    def body(
+        self, eqns: Sequence[Eqn], shape: tuple[int, ...], reads: dict[tuple[int, Dims], int], nest: Nest, made: set[int]
+    ) -> tuple[list[Instr], dict[int, int]]:
+        """The instructions, with explicit conversions; and which value each variable is."""
+        body: list[Instr] = []
+        value: dict[int, int] = {}
+        casts: dict[tuple[int, str], int] = {}
+        first = len(reads)
+
+        def emit(op: Any, args: tuple[int, ...], dtype: str) -> int:
+            body.append(Instr(op, args, dtype))
+            return first + len(body) - 1
+
+        def cast(n: int, have: str, want: str) -> int:
+            if have == want:
+                return n
+            if (n, want) not in casts:
+                casts[n, want] = emit(Convert(np.dtype(want)), (n,), want)
+            return casts[n, want]
+
+        for eqn in eqns:
+            avals = tuple([self.avals[v] for v in eqn.ins])
+            args = []
+            for v in eqn.ins:
+                root, dims = self.access(v, shape)
+                args.append((value[root], self.avals[root].dtype.name) if root in made else (reads[root, dims], self.avals[root].dtype.name))
+            out = self.avals[eqn.outs[0]]
+            if getattr(eqn.op, "reduction", None) is not None:
+                n, have = args[0]
+                want = have if eqn.op.reduction in ("argmax", "argmin") else out.dtype.name  # type: ignore[attr-defined]
+                value[eqn.outs[0]] = cast(n, have, want)
+                continue
+            wanted = [d.name for d in eqn.op.operand_dtypes(*avals)]
+            converted = tuple([cast(n, have, want) for (n, have), want in zip(args, wanted, strict=True)])
+            value[eqn.outs[0]] = emit(eqn.op, converted, out.dtype.name)
+        return body, value
+
+
+def axes_of(eqn: Eqn, ndim: int) -> tuple[int, ...]:
+    """The axes a reduction drops."""
+    axes = getattr(eqn.op, "axes", None)
+    if axes is None:
+        axes = (eqn.op.axis,)  # type: ignore[attr-defined]
+    return tuple(sorted([k % ndim for k in axes]))
+
+
+def plan(j: Jaxpr) -> list[Item]:
+    """The items of a jaxpr: NumPy steps and groups."""
+    return Planner(j).items()
+
+
+def kernels(items: Sequence[Item]) -> list[Kernel]:
+    """The kernels of a plan, each content once."""
+    return list(dict.fromkeys([item.kernel for item in items if isinstance(item, Group)]))
+
+
+def realise(items: Sequence[Item], backend: Any) -> list[Item]:
+    """The plan with every group compiled by a backend: an object with `compile(kernel)` and `table(sizes, operands)`."""
+    for item in items:
+        if isinstance(item, Group) and item.compiled is None:
+            item.compiled, item.table = backend.compile(item.kernel), backend.table
+    return list(items)

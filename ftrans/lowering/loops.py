@@ -21,7 +21,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from ftrans.lowering.builder import Text, TextBuilder
+from .builder import Text, TextBuilder
 
 Inner = Literal["c", "0", "s"]
 Reduce = Literal["sum", "prod", "max", "min", "all", "any", "argmax", "argmin"]

@@ -17,9 +17,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..core.aval import BOOL, FLOAT, Aval, aval
+from ..core.aval import BOOL, Aval, aval
 from ..core.primitive import Linear, Primitive
-from ..core.trace import CONST, Tracer, bind, binary, unary
+from ..core.trace import bind, binary, unary
 from ..errors import DtypeError, ShapeError, at_line
 from .structural import convert, fit, move_axis, reshape, unbroadcast
 
@@ -118,6 +118,9 @@ class Pointwise(Primitive, abstract=True):
         if len(set(dims)) == 1 and len({x.ndim for x in args}) == 1:
             return bind(self, *args), dims[0]
         return bind(self, *align(size, args, dims)), 0
+
+    def operand_dtypes(self, *avals: Aval) -> tuple[Any, ...]:
+        return loop_dtypes(self.ufunc, avals)[:-1]
 
     def lower(self, b: Any, *args: Any) -> Any:
         return getattr(b, self.ufunc.__name__)(*args)
@@ -275,13 +278,16 @@ class Select(Primitive):
         return fit(select(c, zero if tx is None else tx, zero if ty is None else ty), out.a)
 
     def transpose(self, ct: Any, c: Any, x: Any, y: Any) -> tuple[Any, ...]:
-        zero = ct.a.dtype.type(0)
-        left = unbroadcast(select(c, ct, zero), x.a) if isinstance(x, Linear) else None
-        right = unbroadcast(select(c, zero, ct), y.a) if isinstance(y, Linear) else None
+        left = unbroadcast(masked(ct, c, True), x.a) if isinstance(x, Linear) else None
+        right = unbroadcast(masked(ct, c, False), y.a) if isinstance(y, Linear) else None
         return None, left, right
 
     def vmap(self, size: int, args: tuple[Any, ...], dims: tuple[int | None, ...]) -> tuple[Any, Any]:
         return bind(self, *align(size, args, dims)), 0
+
+    def operand_dtypes(self, *avals: Aval) -> tuple[Any, ...]:
+        out = self.aval(*avals).dtype
+        return avals[0].dtype, out, out
 
     def lower(self, b: Any, c: Any, x: Any, y: Any) -> Any:
         return b.where(c, x, y)
@@ -308,6 +314,14 @@ def select(c: Any, x: Any, y: Any) -> Any:
     return bind(Select(), c, x, y)
 
 
+def masked(ct: Any, c: Any, chosen: bool) -> Any:
+    """select(c, ct, 0), or with chosen=False select(c, 0, ct), remembered as such for `behind_mask`."""
+    zero = ct.a.dtype.type(0)
+    out = select(c, ct, zero) if chosen else select(c, zero, ct)
+    out.t.masks[out.i] = (c, ct, chosen)
+    return out
+
+
 def behind_mask(ct: Any, linear: Callable[[Any], Any]) -> Any:
     """linear(ct) for a pointwise linear function, with the zeros that a `where` put into ct put into the result instead.
 
@@ -315,38 +329,16 @@ def behind_mask(ct: Any, linear: Callable[[Any], Any]) -> Any:
     selected has no influence, so its cotangent is zero and not 0 * inf = nan. Moving the mask behind the factor says so, and
     costs nothing: the selection in front of it is dead code from then on.
     """
-    mask = mask_of(ct)
-    if mask is None:
+    known = ct.t.masks.get(ct.i)
+    if known is None:
         return linear(ct)
-    c, x, zero, chosen = mask
-    moved = linear(x)
-    zero = zero if moved.a.dtype == ct.a.dtype else moved.a.dtype.type(0)
-    return select(c, moved, zero) if chosen else select(c, zero, moved)
-
-
-def mask_of(ct: Any) -> tuple[Any, Any, Any, bool] | None:
-    """(condition, x, 0, True) for a tracer that is select(condition, x, 0); with False for select(condition, 0, x)."""
-    if not isinstance(ct, Tracer):
-        return None
-    t, i = ct.t, ct.i
-    if type(t[i]) is not Select:
-        return None
-    c, x, y = t[i + 1 : i + 4]
-    if is_zero(t, y):
-        return t.tracer(c, t.aval_at(c)), t.tracer(x, t.aval_at(x)), t.tracer(y, t.aval_at(y)), True
-    if is_zero(t, x):
-        return t.tracer(c, t.aval_at(c)), t.tracer(y, t.aval_at(y)), t.tracer(x, t.aval_at(x)), False
-    return None
-
-
-def is_zero(t: Any, i: int) -> bool:
-    """Whether a variable is a constant scalar zero."""
-    return t[i] is CONST and t[i + 1].ndim == 0 and t.vals[i] == 0
+    c, x, chosen = known
+    return masked(linear(x), c, chosen)
 
 
 add, sub, mul, div, neg = binary(Add()), binary(Sub()), binary(Mul()), binary(Div()), unary(Neg())
 
 __all__ = [
-    "Binary", "Pointwise", "Select", "Step", "Unary", "align", "behind_mask", "broadcast_shape", "convert", "loop_dtypes", "select",
-    "add", "sub", "mul", "div", "neg", "FLOAT",
+    "Binary", "Pointwise", "Select", "Step", "Unary", "align", "behind_mask", "broadcast_shape", "convert", "loop_dtypes",
+    "masked", "select", "add", "sub", "mul", "div", "neg",
 ]  # fmt: skip

@@ -121,6 +121,7 @@ class ReduceSum(Primitive):
     """The sum over some axes, which are dropped. Booleans and small integers add up as NumPy's do."""
 
     axes: tuple[int, ...]
+    reduction = "sum"
 
     def aval(self, x: Aval) -> Aval:
         return aval(dropped(x.shape, self.axes), sum_dtype(x.dtype))
@@ -139,8 +140,6 @@ class ReduceSum(Primitive):
         x = move_axis(args[0], dims[0], 0)
         return reduce_sum(x, tuple([k + 1 for k in self.axes])), 0
 
-    def lower(self, b: Any, x: Any) -> Any:
-        return b.reduce("sum", x)
 
 
 class Convert(Primitive):
@@ -170,7 +169,7 @@ class Convert(Primitive):
         return bind(self, *args), dims[0]
 
     def lower(self, b: Any, x: Any) -> Any:
-        return b.convert(x, self.dtype)
+        return b.convert(x, self.dtype.name)
 
 
 class Weaken(Primitive):

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ftrans.lowering.loops import ITEMSIZE, Kernel
+from ...lowering.loops import ITEMSIZE, Kernel
 
 HEADER = 8
 ANY = -(2**63)

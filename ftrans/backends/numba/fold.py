@@ -19,9 +19,9 @@ from __future__ import annotations
 
 from functools import cache
 
-from ftrans.backends.numba.asm import MEMORY, Function, Text, is_float, literal
-from ftrans.backends.numba.ops import KINDS
-from ftrans.lowering.loops import ITEMSIZE
+from .asm import MEMORY, Function, Text, is_float, literal
+from .ops import KINDS
+from ...lowering.loops import ITEMSIZE
 
 BLOCK = 512
 LANES = 32

@@ -19,10 +19,10 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import NamedTuple
 
-from ftrans.backends.numba import fold
-from ftrans.backends.numba.asm import MEMORY, Function, Module, Text
-from ftrans.backends.numba.ops import IRBuilder, Val
-from ftrans.lowering.loops import ITEMSIZE, Inner, Kernel, Operand
+from . import fold
+from .asm import MEMORY, Function, Module, Text
+from .ops import IRBuilder, Val
+from ...lowering.loops import ITEMSIZE, Inner, Kernel, Operand
 
 PIECE = 1024
 """Elements evaluated at once where they may have to be redone."""

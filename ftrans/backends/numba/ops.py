@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ftrans.backends.numba import vecmath
-from ftrans.backends.numba.asm import REGISTER, Function, Text, literal
-from ftrans.backends.numba.real import INF, NAN
-from ftrans.lowering.builder import PREDICATES, Builder
-from ftrans.lowering.loops import ITEMSIZE
+from . import vecmath
+from .asm import REGISTER, Function, Text, literal
+from .real import INF, NAN
+from ...lowering.builder import PREDICATES, Builder
+from ...lowering.loops import ITEMSIZE
 
 KINDS = {dtype: {"b": "b", "u": "u", "i": "i", "f": "f"}[dtype[0]] for dtype in ITEMSIZE}
 """b, u, i or f, by dtype."""
@@ -64,7 +64,7 @@ class IRBuilder(Builder[Val]):
             entry = vecmath.routine(name, type_, slow=self.slow and limited)
             self.routines.append(entry)
             if limited and not self.slow:
-                self.huge.append(self._beyond(args[0], vecmath.HUGE))
+                self.huge.append(self._beyond(args[0], vecmath.HUGE[type_]))
             values = ", ".join(f"{type_} {x.name}" for x in args)
             return Val(self.f.let(f"call {type_} @{entry[0]}({values})"), dtype)
         if name not in LIBM:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ftrans.backends.numba.asm import Function, literal
+from .asm import Function, literal
 
 INF, NAN = float("inf"), float("nan")
 
@@ -61,7 +61,7 @@ class Real(Function):
     def from_bits(self, i: str) -> str:
         return self.let(f"bitcast i64 {i} to double")
 
-    def integer(self, operation: str, i: str, j: str | int) -> str:
+    def integer(self, operation: str, i: str | int, j: str | int) -> str:
         return self.let(f"{operation} i64 {i}, {j}")
 
     def horner(self, x: str, coefficients: Sequence[float]) -> str:

@@ -19,10 +19,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ftrans.backends.numba import entry, ir
-from ftrans.backends.numba.asm import Text
-from ftrans.backends.numba.ops import LIBM
-from ftrans.lowering.loops import Kernel
+from . import entry, ir
+from .asm import Text
+from .ops import LIBM
+from ...lowering.loops import Kernel
 
 table = entry.make_table
 """(sizes of the loop axes, per operand (slot, array dimension per axis or -1)) -> the table `Compiled.bind` takes."""
@@ -65,6 +65,11 @@ def compile(kernel: Kernel) -> Compiled:  # noqa: A001 - the word for it, as in 
             if found is None:
                 found = _compiled[kernel] = _compile(kernel)
     return found
+
+
+def is_compiled(kernel: Kernel) -> bool:
+    """Whether `compile` would find this kernel in the cache."""
+    return kernel in _compiled
 
 
 def _compile(kernel: Kernel) -> Compiled:

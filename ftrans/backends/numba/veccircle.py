@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ftrans.backends.numba.real import Real
+from .real import Real
 
 # ---- circular functions ----------------------------------------------------------------------------------------------
 

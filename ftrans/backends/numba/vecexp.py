@@ -6,7 +6,7 @@ formula taken from it. Polynomials called "Chebyshev" were fitted by mpmath.cheb
 
 from __future__ import annotations
 
-from ftrans.backends.numba.real import INF, MAGIC, NAN, Real
+from .real import INF, MAGIC, NAN, Real
 
 LN2_HI, LN2_LO = 6.93147180369123816490e-01, 1.90821492927058770002e-10  # fdlibm e_log.c; hi has 32 bits
 INV_LN2 = 1.4426950408889634
@@ -139,7 +139,7 @@ def _log_parts(f: Real, fraction: str) -> tuple[str, str, str]:
     return f.mul(f.mul(fraction, fraction), f.const(0.5)), s, f.mul(z, f.horner(z, LOG_R))
 
 
-def _log_edges(f: Real, x: str, result: str, at_zero: float = 0.0) -> str:
+def log_edges(f: Real, x: str, result: str, at_zero: float = 0.0) -> str:
     """log's values at inf, at zero (or at -1 for log1p), below it and at nan."""
     result = f.select(f.compare("oeq", x, f.const(INF)), x, result)
     result = f.select(f.compare("oeq", x, f.const(at_zero)), f.const(-INF), result)
@@ -152,7 +152,7 @@ def log(f: Real, x: str) -> str:
     half, s, r = _log_parts(f, fraction)
     inner = f.fma(s, f.add(half, r), f.mul(k, f.const(LN2_LO)))
     result = f.fma(k, f.const(LN2_HI), f.neg(f.sub(f.sub(half, inner), fraction)))
-    return _log_edges(f, x, result)
+    return log_edges(f, x, result)
 
 
 def log1p(f: Real, x: str) -> str:
@@ -168,7 +168,7 @@ def log1p(f: Real, x: str) -> str:
     half, s, r = _log_parts(f, fraction)
     inner = f.fma(s, f.add(half, r), f.fma(k, f.const(LN2_LO), lost))
     result = f.fma(k, f.const(LN2_HI), f.neg(f.sub(f.sub(half, inner), fraction)))
-    return f.select(f.compare("oeq", x, f.const(0.0)), x, _log_edges(f, x, result, -1.0))
+    return f.select(f.compare("oeq", x, f.const(0.0)), x, log_edges(f, x, result, -1.0))
 
 
 def _log_base(f: Real, x: str, inverse: tuple[float, float], two: tuple[float, float]) -> str:
@@ -182,7 +182,7 @@ def _log_base(f: Real, x: str, inverse: tuple[float, float], two: tuple[float, f
     tail = f.fma(f.add(low, high), f.const(inverse[1]), f.fma(low, f.const(inverse[0]), f.mul(k, f.const(two[1]))))
     total = f.add(big, main)
     result = f.add(f.add(tail, f.add(f.sub(big, total), main)), total)
-    return _log_edges(f, x, result)
+    return log_edges(f, x, result)
 
 
 def log2(f: Real, x: str) -> str:
@@ -287,10 +287,10 @@ def power(f: Real, x: str, y: str) -> str:
     one = f.add(p, f.const(1.0))
     one_tail = f.add(f.sub(p, f.sub(one, f.const(1.0))), tail)
     value = f.add(one, f.fma(one, product_tail, one_tail))
-    return _power_edges(f, x, y, size, _scaled(f, value, k))
+    return power_edges(f, x, y, size, _scaled(f, value, k))
 
 
-def _power_edges(f: Real, x: str, y: str, size: str, value: str) -> str:
+def power_edges(f: Real, x: str, y: str, size: str, value: str) -> str:
     zero, one, inf = f.const(0.0), f.const(1.0), f.const(INF)
     either = f.let(f"or i1 {f.compare('oeq', size, zero)}, {f.compare('oeq', size, inf)}")
     extreme = f.let(f"or i1 {either}, {f.compare('oeq', f.absolute(y), inf)}")

@@ -1,0 +1,76 @@
+"""From equations over one iteration space to a `Kernel`: which operand moves along which axis, and which axes are one loop.
+
+`make_nest(...)` is given the shape that is iterated over and where every operand's axes lie in it; it drops axes of size 1, joins
+neighbouring axes that all operands walk contiguously, and says what the run-time table holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .loops import Inner, Operand
+
+Dims = tuple[int | None, ...]  # for every axis of the iteration space the operand's axis that walks it; None: broadcast
+
+
+@dataclass(frozen=True)
+class Access:
+    """One operand: its dtype, its number of axes, and how the iteration space walks them."""
+
+    dtype: str
+    ndim: int
+    dims: Dims
+
+
+@dataclass(frozen=True)
+class Nest:
+    """A loop nest: `walks[n][k]` is the array axis of operand n that loop axis k walks, or -1."""
+
+    sizes: tuple[int, ...]
+    reduced: tuple[bool, ...]
+    operands: tuple[Operand, ...]
+    walks: tuple[tuple[int, ...], ...]
+    joined: tuple[bool, ...]  # operands some of whose axes were joined: they have to be C-contiguous
+
+
+def make_nest(shape: Sequence[int], reduced: Sequence[bool], accesses: Sequence[Access]) -> Nest:
+    """The loops over `shape` for these operands."""
+    groups: list[list[int]] = []  # axes of the iteration space that make one loop
+    for k, n in enumerate(shape):
+        if n == 1:
+            continue
+        if groups and reduced[k] == reduced[groups[-1][-1]] and all([joins(a, groups[-1][-1], k) for a in accesses]):
+            groups[-1].append(k)
+        else:
+            groups.append([k])
+    sizes = []
+    for group in groups:
+        size = 1
+        for k in group:
+            size *= shape[k]
+        sizes.append(size)
+    inner = [group[-1] for group in groups]
+    operands, walks, joined = [], [], []
+    for a in accesses:
+        walk = tuple([-1 if (d := a.dims[k]) is None else d for k in inner])
+        operands.append(Operand(a.dtype, tuple([w >= 0 for w in walk]), stride_class(walk, a.ndim)))
+        walks.append(walk)
+        joined.append(any([len(g) > 1 and a.dims[g[-1]] is not None for g in groups]))
+    loops_reduced = tuple([bool(reduced[g[-1]]) for g in groups])
+    return Nest(tuple(sizes), loops_reduced, tuple(operands), tuple(walks), tuple(joined))
+
+
+def joins(a: Access, outer: int, inner: int) -> bool:
+    """Whether an operand can walk two neighbouring axes in one loop (when it is contiguous)."""
+    first, second = a.dims[outer], a.dims[inner]
+    if first is None or second is None:
+        return first is second
+    return second == first + 1
+
+
+def stride_class(walk: tuple[int, ...], ndim: int) -> Inner:
+    """The innermost stride that a C-contiguous operand has."""
+    if not walk or walk[-1] < 0:
+        return "0"
+    return "c" if walk[-1] == ndim - 1 else "s"

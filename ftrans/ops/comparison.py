@@ -1,0 +1,137 @@
+"""Tests and operations on bits: comparisons, logic, isnan and its like, bitwise operations, gcd. None has a derivative."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core.trace import binary, unary
+from .pointwise import Binary, Step, Unary
+
+
+class Comparison(Binary, Step, abstract=True):
+    """A pointwise test."""
+
+
+class Less(Comparison):
+    ufunc = np.less
+
+
+class LessEqual(Comparison):
+    ufunc = np.less_equal
+
+
+class Greater(Comparison):
+    ufunc = np.greater
+
+
+class GreaterEqual(Comparison):
+    ufunc = np.greater_equal
+
+
+class Equal(Comparison):
+    ufunc = np.equal
+
+
+class NotEqual(Comparison):
+    ufunc = np.not_equal
+
+
+class LogicalAnd(Comparison):
+    ufunc = np.logical_and
+
+
+class LogicalOr(Comparison):
+    ufunc = np.logical_or
+
+
+class LogicalXor(Comparison):
+    ufunc = np.logical_xor
+
+
+class LogicalNot(Unary, Step):
+    ufunc = np.logical_not
+
+
+class IsNan(Unary, Step):
+    ufunc = np.isnan
+    name = "isnan"
+
+
+class IsInf(Unary, Step):
+    ufunc = np.isinf
+    name = "isinf"
+
+
+class IsFinite(Unary, Step):
+    ufunc = np.isfinite
+    name = "isfinite"
+
+
+class Signbit(Unary, Step):
+    ufunc = np.signbit
+
+
+class BitwiseAnd(Binary, Step):
+    ufunc = np.bitwise_and
+
+
+class BitwiseOr(Binary, Step):
+    ufunc = np.bitwise_or
+
+
+class BitwiseXor(Binary, Step):
+    ufunc = np.bitwise_xor
+
+
+class Invert(Unary, Step):
+    ufunc = np.invert
+
+
+class LeftShift(Binary, Step):
+    ufunc = np.left_shift
+
+
+class RightShift(Binary, Step):
+    ufunc = np.right_shift
+
+
+class BitwiseCount(Unary, Step):
+    ufunc = np.bitwise_count
+    lower = None
+
+
+class Gcd(Binary, Step):
+    ufunc = np.gcd
+    lower = None
+
+
+class Lcm(Binary, Step):
+    ufunc = np.lcm
+    lower = None
+
+
+less, less_equal, greater = binary(Less()), binary(LessEqual()), binary(Greater())
+greater_equal, equal, not_equal = binary(GreaterEqual()), binary(Equal()), binary(NotEqual())
+logical_and, logical_or, logical_xor = binary(LogicalAnd()), binary(LogicalOr()), binary(LogicalXor())
+logical_not = unary(LogicalNot())
+isnan, isinf, isfinite, signbit = unary(IsNan()), unary(IsInf()), unary(IsFinite()), unary(Signbit())
+bitwise_and, bitwise_or, bitwise_xor = binary(BitwiseAnd()), binary(BitwiseOr()), binary(BitwiseXor())
+invert, bitwise_count = unary(Invert()), unary(BitwiseCount())
+left_shift, right_shift, gcd, lcm = binary(LeftShift()), binary(RightShift()), binary(Gcd()), binary(Lcm())
+
+
+def nonzero(x: Any) -> Any:
+    """Whether each element is different from 0, as a boolean array; x itself where it is one."""
+    return x if getattr(x, "dtype", None) == bool else not_equal(x, 0)
+
+
+__all__ = [
+    "Comparison", "Less", "LessEqual", "Greater", "GreaterEqual", "Equal", "NotEqual", "LogicalAnd", "LogicalOr", "LogicalXor",
+    "LogicalNot", "IsNan", "IsInf", "IsFinite", "Signbit", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "Invert", "LeftShift",
+    "RightShift", "BitwiseCount", "Gcd", "Lcm",
+    "less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "logical_and", "logical_or", "logical_xor",
+    "logical_not", "isnan", "isinf", "isfinite", "signbit", "bitwise_and", "bitwise_or", "bitwise_xor", "invert", "bitwise_count",
+    "left_shift", "right_shift", "gcd", "lcm", "nonzero",
+]  # fmt: skip
