@@ -3,8 +3,9 @@
 `ft.vjp(f, *inputs)` gives the value of a stage and its pullback: a function from dJ/d(output) to dJ/d(each input).
 """
 
-import ftrans as ft
 from worked_numbers import inputs, report
+
+import ftrans as ft
 
 NAME = "three stages"
 

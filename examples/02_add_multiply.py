@@ -1,7 +1,8 @@
 """f = (x + y)z: an addition hands its gradient on to both inputs, a multiplication swaps them."""
 
-import ftrans as ft
 from worked_numbers import inputs, report
+
+import ftrans as ft
 
 NAME = "add, multiply"
 

@@ -4,8 +4,9 @@ Forward mode (`ft.jvp`) carries one input through all nodes: d(every node)/db in
 Reverse mode (`ft.vjp`) carries one output back to all nodes: de/d(every node) in one sweep.
 """
 
-import ftrans as ft
 from worked_numbers import inputs, report
+
+import ftrans as ft
 
 NAME = "forward and reverse"
 

@@ -1,7 +1,8 @@
 """y = x², L = 2y: x is used twice in x·x, and both uses count. The jaxprs show what ftrans sees and what it derives."""
 
-import ftrans as ft
 from worked_numbers import inputs, report
+
+import ftrans as ft
 
 NAME = "square"
 

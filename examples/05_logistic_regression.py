@@ -1,9 +1,9 @@
-"""Logistic regression on one example: the gradient with respect to the score z is a - y, and those of w and b follow from it."""
+"""Logistic regression on one example: dL/dz is a - y, and the gradients of w and b follow from it."""
 
 import numpy as np
+from worked_numbers import inputs, report
 
 import ftrans as ft
-from worked_numbers import inputs, report
 
 NAME = "logistic regression"
 

@@ -1,9 +1,9 @@
 """The binary cross-entropy of σ(w0 + w1 x): a chain of three functions, with the derivative at every link."""
 
 import numpy as np
+from worked_numbers import inputs, report
 
 import ftrans as ft
-from worked_numbers import inputs, report
 
 NAME = "cross-entropy"
 

@@ -1,8 +1,11 @@
-"""The numbers of the worked examples, each once: what goes in, what must come out. The examples print them, the tests check them.
+"""The numbers of the worked examples, each once: what goes in and what must come out.
+
+The examples print them, the tests check them:
 
     report("square", {"L": 18.0, "dL/dy": 2.0, "dL/dx": 12.0})    # prints a table, raises where a number differs
 
-`given` are numbers of the lecture notes that the examples follow; the others were computed in float64 for inputs chosen here.
+`given` are numbers of the lecture notes that the examples follow; the others were computed in float64 for inputs
+chosen here.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from .api import block_until_ready, device_get, device_put
 from .config import config
 from .core.trace import Tracer
 from .jit.api import Jitted, jit
+from .jit.explain import explain
 from .jit.tiers import no_compile
 from .ops.custom import stop_gradient
 from .transforms.abstract import ShapeDtypeStruct, eval_jaxpr, eval_shape, make_jaxpr
@@ -35,6 +36,6 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Jitted", "ShapeDtypeStruct", "Tracer", "block_until_ready", "config", "device_get", "device_put", "errors", "eval_jaxpr",
-    "eval_shape", "float0", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jit", "jvp", "lax", "linear_transpose",
+    "eval_shape", "explain", "float0", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jit", "jvp", "lax", "linear_transpose",
     "linearize", "make_jaxpr", "no_compile", "numpy", "stop_gradient", "tree", "tree_util", "value_and_grad", "vjp", "vmap",
 ]  # fmt: skip

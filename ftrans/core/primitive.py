@@ -54,6 +54,8 @@ class Primitive(metaclass=PrimitiveMeta):
     nout: the number of results.
     multiple: results come as a tuple.
     effectful: dead-code removal keeps it.
+    may_raise: it can fail depending on values, so it is evaluated when recorded.
+    view: `eval` gives a view of its first argument.
     linear_in: which arguments it is linear in, each for the others fixed; () when none. Used to check `transpose`.
     """
 
@@ -62,6 +64,7 @@ class Primitive(metaclass=PrimitiveMeta):
     multiple: ClassVar[bool] = False
     effectful: ClassVar[bool] = False
     may_raise: ClassVar[bool] = False
+    view: ClassVar[bool] = False
     abstract: ClassVar[bool] = True
     name: ClassVar[str] = "primitive"
     memo: dict[Any, Any]

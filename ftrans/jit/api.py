@@ -140,7 +140,7 @@ class Jitted:
         signature: list[Any] = []
         simple = True
         for k, x in enumerate(leaves):
-            if type(x) is ndarray:
+            if type(x) is ndarray and x.dtype.isnative:
                 signature += (x.dtype, x.shape)
                 continue
             simple = False
@@ -265,20 +265,19 @@ class Jitted:
 
     def lower(self, *args: Any, **kwargs: Any) -> Any:
         """How the function is compiled for these arguments (values or ShapeDtypeStructs): see `Lowered`."""
-        return lowered(self, args, kwargs)
+        return hooks["lower"](self, args, kwargs)
 
     def explain(self) -> str:
         """Every trace and compile so far, with its cause and milliseconds."""
-        return report(self)
+        return hooks["report"](self)  # type: ignore[no-any-return]
 
     def clear_cache(self) -> None:
         """Forget all traces."""
         self.entries.clear()
 
 
-# Set by jit.explain, which stands above this module.
-lowered: Callable[..., Any]
-report: Callable[[Jitted], str]
+# What jit.explain, which stands above this module, can tell about a jitted function.
+hooks: dict[str, Callable[..., Any]] = {}
 
 
 class Bound:

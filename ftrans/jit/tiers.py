@@ -49,14 +49,13 @@ class Tiered:
 
     def run(self, args: Sequence[Any], mode: str, given: int = 0) -> list[Any]:
         """The results, by the program that this mode and the calls so far ask for."""
-        program = self.hot
-        if program is None:
-            program = self.choose(mode)
-        return program.run(args, given)
+        if self.hot is not None and mode != "never":
+            return self.hot.run(args, given)
+        return self.choose(mode).run(args, given)
 
     def choose(self, mode: str) -> Program:
         """The program for this call, compiled when it is time."""
-        self.calls += 1
+        self.calls += mode != "never"
         if mode == "now" or (mode == "hot" and self.due()):
             return self.compile("compile='now'" if mode == "now" else f"break-even after {self.calls} calls")
         if self.cold is None:

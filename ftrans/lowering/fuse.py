@@ -165,7 +165,7 @@ class Planner:
             self.place_point(eqn, out)
             return
         base = max([self.level[v] for v in eqn.ins], default=0) + 1
-        if out is not None and self.is_reduction(eqn, avals[0]):
+        if out is not None and avals and self.is_reduction(eqn, avals[0]):
             self.reductions.append((eqn, base))
             self.level[eqn.outs[0]] = base
             return
@@ -244,13 +244,27 @@ class Planner:
         for v in self.j.outs:
             reads[v] = reads.get(v, 0) + 1
         stored = set(reads)
-        sorted_items: list[tuple[int, int, Item]] = [(level, n, eqn) for level, n, eqn in self.needed_steps()]
-        for batch in self.reduction_batches(stored):
-            sorted_items.extend(batch)
-        for key, eqns in self.points.items():
-            sorted_items.extend(self.point_items(key, eqns, stored))
-        sorted_items.sort(key=lambda item: item[:2])
-        return [item for _, _, item in sorted_items]
+        while True:
+            groups = [*self.reduction_groups(stored), *self.point_groups(stored)]
+            again = self.computed_twice(groups) - stored
+            if not again:
+                break
+            stored |= again
+        rows: list[tuple[int, int, Item]] = [(level, n, eqn) for level, n, eqn in self.needed_steps()]
+        for level, n, group in groups:
+            rows.extend(self.with_casts(level, n, group))
+        rows.sort(key=lambda row: row[:2])
+        return [item for _, _, item in rows]
+
+    def computed_twice(self, groups: list[tuple[int, int, Group]]) -> set[int]:
+        """Results of expensive functions that several kernels would compute: better stored by one."""
+        seen: set[int] = set()
+        twice: set[int] = set()
+        for _, _, group in groups:
+            expensive = {e.outs[0] for e in group.eqns if e.op.name in TRANSCENDENTAL}
+            twice |= expensive & seen
+            seen |= expensive
+        return twice
 
     def needed_steps(self) -> list[tuple[int, int, Eqn]]:
         """The steps, without views that only kernels walk."""
@@ -270,8 +284,8 @@ class Planner:
             self._steps = kept[::-1]
         return self._steps
 
-    def reduction_batches(self, stored: set[int]) -> list[list[tuple[int, int, Item]]]:
-        """One group for all reductions of one shape over the same axes at one level."""
+    def reduction_groups(self, stored: set[int]) -> list[tuple[int, int, Group]]:
+        """One group for all reductions of one shape over the same axes at one level; what they read is added to `stored`."""
         batches: dict[Any, list[Eqn]] = {}
         for eqn, level in self.reductions:
             shape = self.avals[eqn.ins[0]].shape
@@ -282,8 +296,7 @@ class Planner:
             for eqn in eqns:
                 self.prologue(eqn.ins[0], shape, stored, inside)
             inside.sort(key=lambda e: self.number[e.outs[0]])
-            group = self.group([*inside, *eqns], shape, axes, eqns)
-            out.append(self.with_casts(level, self.number[eqns[0].outs[0]], group))
+            out.append((level, self.number[eqns[0].outs[0]], self.group([*inside, *eqns], shape, axes, eqns)))
         return out
 
     def prologue(self, v: int, shape: tuple[int, ...], stored: set[int], inside: list[Eqn]) -> None:
@@ -301,20 +314,21 @@ class Planner:
             self.prologue(u, shape, stored, inside)
         inside.append(eqn)
 
-    def point_items(self, key: Any, eqns: list[Eqn], stored: set[int]) -> list[tuple[int, int, Item]]:
-        """The kernel of an elementwise group, or plain steps where a kernel gains nothing."""
-        outs = [e.outs[0] for e in eqns if e.outs[0] in stored]
-        if not outs:
-            return []
-        needed = set(outs)
-        kept = []
-        for eqn in reversed(eqns):
-            if eqn.outs[0] in needed:
-                needed.update([self.resolve(v, key[0])[0] for v in eqn.ins])
-                kept.append(eqn)
-        kept.reverse()
-        group = self.group(kept, key[0], (), [e for e in kept if e.outs[0] in stored])
-        return self.with_casts(key[1], self.number[kept[0].outs[0]], group)
+    def point_groups(self, stored: set[int]) -> list[tuple[int, int, Group]]:
+        """The kernels of the elementwise groups: what of them somebody stores, and what that needs."""
+        out = []
+        for (shape, level), eqns in self.points.items():
+            needed = {e.outs[0] for e in eqns} & stored
+            kept = []
+            for eqn in reversed(eqns):
+                if eqn.outs[0] in needed:
+                    needed.update([self.resolve(v, shape)[0] for v in eqn.ins])
+                    kept.append(eqn)
+            kept.reverse()
+            if kept:
+                group = self.group(kept, shape, (), [e for e in kept if e.outs[0] in stored])
+                out.append((level, self.number[kept[0].outs[0]], group))
+        return out
 
     def with_casts(self, level: int, n: int, group: Group) -> list[tuple[int, int, Item]]:
         """A kernel reads a scalar's payload, which Python's int and bool do not have: convert them first."""

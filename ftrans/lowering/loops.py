@@ -1,8 +1,9 @@
 """Describe one loop nest over arrays - a kernel - independently of what will compile it, and print it to read.
 
-A `Kernel` says: for every index of the loop axes, load the inputs, compute the body, store or reduce the outputs. It holds
-what selects code (dtypes, which axes an operand moves along, the class of its innermost stride, the operations) and
-nothing else: sizes, strides, addresses and scalar values are arguments of the run, so equal kernels are the same code.
+A `Kernel` says: for every index of the loop axes, load the inputs, compute the body, store or reduce the outputs. It
+holds what selects code (dtypes, which axes an operand moves along, the class of its innermost stride, the operations)
+and nothing else: sizes, strides, addresses and scalar values are arguments of the run, so equal kernels are the same
+code.
 
     >>> x = Operand("float64", (True,), "c")
     >>> kernel = Kernel(1, (False,), (x, x), (Instr(add, (0, 1), "float64"),), (Output(2, x),))     # doctest: +SKIP
@@ -65,7 +66,8 @@ class Operand:
 
 @dataclass(frozen=True, slots=True)
 class Instr:
-    """One operation of the body; `args` number earlier values: the kernel's inputs first, then instructions in order."""
+    """One operation of the body; `args` number earlier values: the kernel's inputs first, then instructions in
+    order."""
 
     op: Op
     args: tuple[int, ...]

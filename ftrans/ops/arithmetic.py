@@ -11,7 +11,7 @@ import numpy as np
 
 from ..core.aval import WEAK, Aval, aval
 from ..core.trace import bind, binary, unary
-from ..errors import ShapeError, at_line
+from ..errors import at_line
 from .comparison import equal, logical_and
 from .complexes import conj, dtype_of, real
 from .exponential import log
@@ -132,7 +132,7 @@ class IntPow(Pointwise):
 
     def aval(self, x: Aval) -> Aval:  # type: ignore[override]
         if x.dtype.kind in "iub" and self.n < 0:
-            raise ShapeError(
+            raise ValueError(
                 at_line("Integers to negative integer powers are not allowed.", hint="convert to float first: x.astype(float) ** n")
             )
         return aval(x.shape, loop_dtypes(np.power, (x, WEAK[int]))[-1])

@@ -51,6 +51,7 @@ class Index(Primitive):
 
     items: tuple[Item, ...]
     scalar: bool = False
+    view = True
 
     def aval(self, x: Aval) -> Aval:
         return aval(index_shape(self.items), x.dtype, False, self.scalar)

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core.primitive import Primitive
-from ..core.trace import CONST, INPUT, Copy, Trace, Tracer, View, producers
+from ..core.aval import Aval
+from ..core.primitive import Primitive, infer
+from ..core.trace import CONST, INPUT, Copy, Trace, Tracer, View, equations, producers
 
 Array = np.ndarray[Any, Any]
 
@@ -35,12 +36,34 @@ def viewed(op: Primitive, base: Array) -> Array | None:
 
 def of_variable(t: Trace, i: int) -> Array | None:
     """The stand-in of a variable: what made it says how its memory lies."""
-    while i in t.homes:
-        i = t.homes[i]
-    op, ins = producers(t)[i]
-    if op is INPUT or op is CONST:
-        return of_input(t, i)
-    return of_equation(t, op, ins)
+    made = producers(t)
+    avals = avals_of(t)
+    needed, stack = set(), [i]
+    while stack:
+        k = stack.pop()
+        if k not in needed:
+            needed.add(k)
+            stack.extend([t.homes[k]] if k in t.homes else [] if isinstance(made[k][0], Copy) else made[k][1])
+    found: dict[int, Array | None] = {}
+    for k in sorted(needed):  # operands come before what is made of them
+        op, ins = made[k]
+        if k in t.homes:
+            found[k] = found[t.homes[k]]
+        elif op is INPUT or op is CONST:
+            found[k] = of_input(t, k)
+        else:
+            operands = [] if isinstance(op, Copy) else [found[v] for v in ins]
+            found[k] = of_equation(op, operands, avals[k])
+    return found[i]
+
+
+def avals_of(t: Trace) -> dict[int, Aval]:
+    """The avals of all variables of a trace."""
+    avals = {i: t[i + 1] for i, (op, _) in producers(t).items() if op is INPUT or op is CONST}
+    for pos, op, ins in equations(t):
+        out = infer(op, tuple([avals[v] for v in ins]))
+        avals.update(enumerate(out, pos) if op.multiple else ((pos, out),))
+    return avals
 
 
 def of_input(t: Trace, i: int) -> Array | None:
@@ -55,35 +78,17 @@ def of_input(t: Trace, i: int) -> Array | None:
     return None if known is None else np.asarray(known)
 
 
-def of_equation(t: Trace, op: Primitive, ins: list[int]) -> Array | None:
+def of_equation(op: Primitive, operands: list[Array | None], a: Aval) -> Array | None:
     """The result of an operation, by NumPy's rules for the order of new arrays."""
-    first = t[ins[0]] if ins else None
-    del first
-    operands = [of_variable(t, k) for k in ins]
-    if getattr(op, "view", False):
+    if op.view:
         return None if operands[0] is None else viewed(op, operands[0])
-    shape, dtype = shape_of(t, op, ins)
-    if isinstance(op, Copy) or all([x is not None and x.flags.c_contiguous for x in operands]):
-        return np.empty(shape, dtype)
-    ufunc = getattr(op, "ufunc", None)
-    if isinstance(ufunc, np.ufunc) and all([x is not None for x in operands]):
-        return like(operands, shape, dtype)  # type: ignore[arg-type]
+    if any([x is None for x in operands]):
+        return None
+    if all([x.flags.c_contiguous for x in operands]):  # type: ignore[union-attr]
+        return np.empty(a.shape, a.dtype)
+    if isinstance(getattr(op, "ufunc", None), np.ufunc):
+        return like(operands, a.shape, a.dtype)  # type: ignore[arg-type]
     return None
-
-
-def shape_of(t: Trace, op: Primitive, ins: list[int]) -> tuple[tuple[int, ...], Any]:
-    """The shape and dtype of an operation's result."""
-    found = op.memo[tuple([aval_of_variable(t, k) for k in ins])]
-    return found.shape, found.dtype
-
-
-def aval_of_variable(t: Trace, i: int) -> Any:
-    """The aval of a variable, from the memoised rules."""
-    op, ins = producers(t)[i]
-    if op is INPUT or op is CONST:
-        return t[i + 1]
-    out = op.memo[tuple([aval_of_variable(t, k) for k in ins])]
-    return out
 
 
 def like(operands: list[Array], shape: tuple[int, ...], dtype: Any) -> Array:

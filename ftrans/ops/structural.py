@@ -14,7 +14,8 @@ import numpy as np
 from ..core.aval import Aval, aval
 from ..core.primitive import Linear, Primitive
 from ..core.trace import Tracer, bind, bind_view, current, lift, lift_sequence
-from ..errors import NotDifferentiableError, ShapeError, at_line
+from ..errors import NotDifferentiableError, ShapeError, WriteError, at_line
+from .layout import stand_in
 
 
 def aval_of_any(x: Any) -> Aval:
@@ -30,6 +31,7 @@ class Reshape(Primitive):
     """The same elements in C order under another shape."""
 
     shape: tuple[int, ...]
+    view = True
 
     def aval(self, x: Aval) -> Aval:
         size = 1
@@ -51,14 +53,46 @@ class Reshape(Primitive):
     def vmap(self, size: int, args: tuple[Any, ...], dims: tuple[int | None, ...]) -> tuple[Any, Any]:
         return reshape(move_axis(args[0], dims[0], 0), (size, *self.shape)), 0
 
-    def put(self, base: Any, new: Any) -> Any:
+    def shares(self, base: Any) -> bool | None:
+        if only_splits(base.shape, self.shape):
+            return True
+        x = stand_in(base)
+        return None if x is None else np.shares_memory(x.reshape(self.shape), x)
+
+    def put(self, base: Any, new: Any, *rest: Any) -> Any:
         return reshape(new, base.shape)
+
+    @classmethod
+    def examples(cls) -> list[Any]:
+        x = np.arange(12.0).reshape(3, 4)
+        return [
+            (cls((2, 6)), (x,)),
+            (cls((12,)), (x.astype(np.float32).T,)),
+            (cls((1, 1)), (np.array(1 + 2j),)),
+            (cls((0, 5)), (np.zeros((2, 0)),)),
+            (cls((4, 3)), (x.astype(np.int64),)),
+        ]
+
+
+def only_splits(shape: tuple[int, ...], new: tuple[int, ...]) -> bool:
+    """Whether a reshape joins no axes, so that it is a view whatever the strides are."""
+    ends = [np.prod(new[: k + 1], dtype=np.int64) for k, n in enumerate(new) if n != 1]
+    return 0 in shape or all([np.prod(shape[: k + 1], dtype=np.int64) in ends for k, n in enumerate(shape) if n != 1])
+
+
+class Ravel(Reshape):
+    """np.ravel: a view where the array is C-contiguous, else a copy."""
+
+    def shares(self, base: Any) -> bool | None:
+        x = stand_in(base)
+        return None if x is None else bool(x.flags.c_contiguous)
 
 
 class Transpose(Primitive):
     """Axis k of the result is axis perm[k] of the operand."""
 
     perm: tuple[int, ...]
+    view = True
 
     def aval(self, x: Aval) -> Aval:
         if sorted(self.perm) != list(range(x.ndim)):
@@ -78,14 +112,26 @@ class Transpose(Primitive):
         x = move_axis(args[0], dims[0], 0)
         return transpose(x, (0, *[p + 1 for p in self.perm])), 0
 
-    def put(self, base: Any, new: Any) -> Any:
+    def put(self, base: Any, new: Any, *rest: Any) -> Any:
         return transpose(new, inverse(self.perm))
+
+    @classmethod
+    def examples(cls) -> list[Any]:
+        x = np.arange(12.0).reshape(3, 2, 2)
+        return [
+            (cls((2, 0, 1)), (x,)),
+            (cls((0, 2, 1)), (x.astype(np.float32),)),
+            (cls(()), (np.array(1 + 2j),)),
+            (cls((1, 0)), (np.zeros((2, 0)),)),
+            (cls((1, 0)), (x[0].astype(np.int64),)),
+        ]
 
 
 class Broadcast(Primitive):
     """NumPy's broadcast_to: new axes in front, axes of size 1 repeated."""
 
     shape: tuple[int, ...]
+    view = True
 
     def aval(self, x: Aval) -> Aval:
         lead = len(self.shape) - x.ndim
@@ -115,6 +161,23 @@ class Broadcast(Primitive):
         lead = len(self.shape) - (x.ndim - 1)
         x = reshape(x, (size, *([1] * lead), *x.shape[1:]))
         return broadcast(x, (size, *self.shape)), 0
+
+    def put(self, base: Any, new: Any, *rest: Any) -> Any:
+        raise WriteError(
+            at_line("the result of broadcast_to is read-only: several of its elements are one in memory", hint="write to a copy of it")
+        )
+
+    @classmethod
+    def examples(cls) -> list[Any]:
+        x = np.array([[1.0], [2.0]])
+        return [
+            (cls((3, 2, 4)), (x,)),
+            (cls((2, 1)), (np.array(2, np.float32),)),
+            (cls((2, 3)), (x * (1 + 2j),)),
+            (cls((0,)), (np.array(1.0),)),
+            (cls((2, 0)), (x,)),
+            (cls((2, 2)), (x.astype(np.int64),)),
+        ]
 
 
 class ReduceSum(Primitive):
@@ -344,6 +407,16 @@ class Concatenate(Primitive):
         ]
         return bind(Concatenate(self.axis + 1, self.count), *rows), 0
 
+    @classmethod
+    def examples(cls) -> list[Any]:
+        x = np.arange(6.0).reshape(2, 3)
+        return [
+            (cls(0, 2), (x, x[:1])),
+            (cls(1, 3), (x.astype(np.float32), x.astype(np.float32)[:, :0], x.astype(np.float32))),
+            (cls(0, 1), (x * (1 + 2j),)),
+            (cls(0, 2), (x.astype(np.int64), x.astype(np.int64))),
+        ]
+
 
 class Slice(Primitive):
     """Elements start:stop along one axis (0 <= start <= stop <= size)."""
@@ -351,6 +424,7 @@ class Slice(Primitive):
     axis: int
     start: int
     stop: int
+    view = True
 
     def aval(self, x: Aval) -> Aval:
         shape = list(x.shape)
@@ -378,7 +452,7 @@ class Slice(Primitive):
         x = move_axis(args[0], dims[0], 0)
         return bind(Slice(self.axis + 1, self.start, self.stop), x), 0
 
-    def put(self, base: Any, new: Any) -> Any:
+    def put(self, base: Any, new: Any, *rest: Any) -> Any:
         n = base.shape[self.axis]
         rows = [new]
         if self.start:
@@ -386,6 +460,17 @@ class Slice(Primitive):
         if self.stop < n:
             rows.append(bind(Slice(self.axis, self.stop, n), base))
         return bind(Concatenate(self.axis, len(rows)), *rows) if len(rows) > 1 else new
+
+    @classmethod
+    def examples(cls) -> list[Any]:
+        x = np.arange(12.0).reshape(3, 4)
+        return [
+            (cls(1, 1, 3), (x,)),
+            (cls(0, 0, 3), (x.astype(np.float32),)),
+            (cls(0, 2, 2), (x * (1 + 2j),)),
+            (cls(1, 0, 0), (np.zeros((2, 0)),)),
+            (cls(0, 1, 2), (x.astype(np.int64),)),
+        ]
 
 
 lift_sequence.append(stack_sequence)

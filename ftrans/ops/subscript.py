@@ -19,11 +19,11 @@ import numpy as np
 
 from ..core.aval import INT, WEAK, aval
 from ..core.reads import read
-from ..core.trace import Copy, Tracer, View, bind, bind_view, current, has_value, lift, value, write
+from ..core.trace import Tracer, View, bind, bind_view, current, has_value, lift, value, write
 from ..errors import ShapeError, TracerIndexError, at_line, shown
 from .elementwise import broadcast_shape, select
 from .indexing import Gather, Index, Item, Put, Scatter, common_shape
-from .structural import broadcast, convert, reshape, transpose
+from .structural import Transpose, broadcast, convert, reshape, transpose
 
 Shape = tuple[int, ...]
 
@@ -97,7 +97,7 @@ def gather(x: Any, p: Parsed) -> Any:
         return bind_view(op, x, *p.advanced)
     out = bind(op, x, *p.advanced)
     perm = placement(out.ndim, rank_of(p.advanced), p.place)
-    return out if perm is None else bind(Copy(), transpose(out, perm))
+    return out if perm is None else bind(Transpose(perm), out)
 
 
 def rank_of(arrays: list[Any]) -> int:

@@ -10,9 +10,8 @@ The table: HEADER numbers (see `bind_table`), the sizes of the loop axes, then f
 
     table = make_table([1000], [(0, [0]), (1, [0])])
 
-Objects are exact ndarrays, or Python floats and NumPy scalars of the operand's dtype; the entry looks at nothing else about
-them, so the caller answers for dtype, dimensions and bounds. The list must not change during the call.
-"""
+Objects are exact ndarrays, or Python floats and NumPy scalars of the operand's dtype; the entry looks at nothing else
+about them, so the caller answers for dtype, dimensions and bounds. The list must not change during the call. """
 
 from __future__ import annotations
 

@@ -11,17 +11,16 @@ in a row, as NumPy's pairwise sum does, then errors grow with log2 of the number
 Column reductions instead keep one accumulator per column and fold rows into it; sums of floats pass every RADIX rows to
 the next of LEVELS accumulators, so that no accumulator takes many terms before 2**20 rows.
 
-All functions are texts made once per (fold, dtype). Their names start with `ftrans.`: they are compiled once per process
-and shared by every kernel, which saves half of a reduction's compile time.
-"""
+All functions are texts made once per (fold, dtype). Their names start with `ftrans.`: they are compiled once per
+process and shared by every kernel, which saves half of a reduction's compile time. """
 
 from __future__ import annotations
 
 from functools import cache
 
+from ...lowering.loops import ITEMSIZE
 from .asm import MEMORY, Function, Text, is_float, literal
 from .ops import KINDS
-from ...lowering.loops import ITEMSIZE
 
 BLOCK = 512
 LANES = 32

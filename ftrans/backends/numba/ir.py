@@ -1,17 +1,16 @@
 """Emit a kernel as an LLVM module: `emit(kernel).text` defines `void @<name>(ptr sizes, ptr arguments)`.
 
-`sizes` are the loop sizes (i64); `arguments` hold for every operand (inputs, then outputs) its address and its byte stride
-along every loop axis. Three forms cover every kernel; kept axes are moved outwards, which changes no result:
+`sizes` are the loop sizes (i64); `arguments` hold for every operand (inputs, then outputs) its address and its byte
+stride along every loop axis. Three forms cover every kernel; kept axes are moved outwards, which changes no result:
 
     elementwise   kept loops, the innermost a call of `ft.elements`
     trailing      kept loops; in them reduced loops whose innermost evaluates into buffers (fold.flush takes them)
     leading       kept loops; tiles of the innermost kept axis; in them reduced loops folding row by row
 
-`ft.elements` is the loop LLVM vectorises: one axis, distinct memory, strides known as 'c' or '0' where they are. Where the body
-has a function whose vector form is limited (sin of huge arguments) it returns whether an argument was beyond, and the
-caller redoes that piece with `ft.elements.slow`. So such pieces are written where redoing them is harmless: in order,
-into buffers when the output overwrites an input.
-"""
+`ft.elements` is the loop LLVM vectorises: one axis, distinct memory, strides known as 'c' or '0' where they are.
+Where the body has a function whose vector form is limited (sin of huge arguments) it returns whether an argument was
+beyond, and the caller redoes that piece with `ft.elements.slow`. So such pieces are written where redoing them is
+harmless: in order, into buffers when the output overwrites an input. """
 
 from __future__ import annotations
 
@@ -19,10 +18,10 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import NamedTuple
 
+from ...lowering.loops import ITEMSIZE, Inner, Kernel, Operand
 from . import fold
 from .asm import MEMORY, Function, Module, Text
 from .ops import IRBuilder, Val
-from ...lowering.loops import ITEMSIZE, Inner, Kernel, Operand
 
 PIECE = 1024
 """Elements evaluated at once where they may have to be redone."""
@@ -243,7 +242,8 @@ class _Emitter:
         number: str,
         m: str,
     ) -> None:
-        """Fold evaluated rows in (where the elements did not do it themselves), count the row, carry to higher levels."""
+        """Fold evaluated rows in (where the elements did not do it themselves), count the row, carry to higher
+        levels."""
         f = self.f
         current = f.load("i64", number)
         for k, (which, acc, index) in enumerate(zip(folds, accs, indices, strict=True)):

@@ -1,20 +1,19 @@
 """What each builder operation is in LLVM IR, for each kind of dtype: one element in registers, no branches.
 
 `RULES[name, kind]` writes the operation for values of a kind: "f" floats, "i" signed and "u" unsigned integers, "b" bool.
-Floating-point + - * / sqrt and comparisons are single IEEE instructions without fast-math flags, so they give NumPy's bits.
-Functions without a rule are looked up among the vector routines, then in libm.
-"""
+Floating-point + - * / sqrt and comparisons are single IEEE instructions without fast-math flags, so they give NumPy's
+bits. Functions without a rule are looked up among the vector routines, then in libm. """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import NamedTuple
 
+from ...lowering.builder import PREDICATES, Builder
+from ...lowering.loops import ITEMSIZE
 from . import vecmath
 from .asm import REGISTER, Function, Text, literal
 from .real import INF, NAN
-from ...lowering.builder import PREDICATES, Builder
-from ...lowering.loops import ITEMSIZE
 
 KINDS = {dtype: {"b": "b", "u": "u", "i": "i", "f": "f"}[dtype[0]] for dtype in ITEMSIZE}
 """b, u, i or f, by dtype."""
@@ -247,7 +246,8 @@ RULES["fmax", "f"], RULES["fmin", "f"] = _extremum("fcmp oge", 1), _extremum("fc
 
 
 def _divmod(b: IRBuilder, x: Val, y: Val) -> tuple[Val, Val]:
-    """(x - remainder)/y before rounding, and the remainder with the divisor's sign: npy_divmod of npy_math_internal.h."""
+    """(x - remainder)/y before rounding, and the remainder with the divisor's sign: npy_divmod of
+    npy_math_internal.h."""
     zero = b.like(0, x)
     rest = b.fmod(x, y)
     quotient = b.divide(b.subtract(x, rest), y)
@@ -407,7 +407,8 @@ def _cast(b: IRBuilder, x: Val, instruction: str, dtype: str) -> Val:
 
 
 def _float_to_int(b: IRBuilder, x: Val, dtype: str) -> Val:
-    """Towards zero. Outside the range C leaves the result open; through a wider type we give what C compilers mostly do."""
+    """Towards zero. Outside the range C leaves the result open; through a wider type we give what C compilers mostly
+    do."""
     if dtype == "uint64":
         result = _cast(b, x, "fptoui", dtype)
     else:

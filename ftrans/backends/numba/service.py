@@ -19,10 +19,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...lowering.loops import Kernel
 from . import entry, ir
 from .asm import Text
 from .ops import LIBM
-from ...lowering.loops import Kernel
 
 table = entry.make_table
 """(sizes of the loop axes, per operand (slot, array dimension per axis or -1)) -> the table `Compiled.bind` takes."""
@@ -42,8 +42,8 @@ class Compiled:
     library: Any
 
     def bind(self, numbers: entry.Table) -> Entry:
-        """The kernel as a builtin taking the list of slots, for the sizes and operands of a table (which it fills in and
-        keeps: change it only by binding again)."""
+        """The kernel as a builtin taking the list of slots, for the sizes and operands of a table (which it fills in
+        and keeps: change it only by binding again)."""
         entry.bind_table(numbers, self.kernel, self.address, self.cost)
         return _codegen().bind(numbers)
 

@@ -1,11 +1,12 @@
 """Elementary functions without branches, written as LLVM IR so that the loop around them is vectorised.
 
 Each routine takes and gives float64 (or float32) and is right for every input - nan, infinities, signed zeros,
-subnormals - to at most 2 ulp (tests/test_vecmath.py measures them against mpmath). The three with a huge-argument problem,
-sin, cos and tan, are right up to HUGE; the variant `routine(name, type, slow=True)` hands larger arguments to libm.
+subnormals - to at most 2 ulp (tests/test_vecmath.py measures them against mpmath). The three with a huge-argument
+problem, sin, cos and tan, are right up to HUGE; the variant `routine(name, type, slow=True)` hands larger arguments
+to libm.
 
-The mathematics is in vecexp.py, veccircle.py and, for float32, vecsingle.py; this file is the table of routines and their form as functions.
-"""
+The mathematics is in vecexp.py, veccircle.py and, for float32, vecsingle.py; this file is the table of routines and
+their form as functions. """
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """float32 functions without branches: computed in double with short polynomials, rounded once at the end by the caller.
 
-A double carries 29 bits more than the result needs, so nothing has to be corrected, and no intermediate value overflows or is
-subnormal: about half the work of the float64 routines (vecexp.py, veccircle.py), and half an ulp of error. Arguments
-are doubles that came from a float32. All polynomials are Chebyshev fits by mpmath.chebyfit on the intervals named.
-"""
+A double carries 29 bits more than the result needs, so nothing has to be corrected, and no intermediate value
+overflows or is subnormal: about half the work of the float64 routines (vecexp.py, veccircle.py), and half an ulp of
+error. Arguments are doubles that came from a float32. All polynomials are Chebyshev fits by mpmath.chebyfit on the
+intervals named. """
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def _reduced(f: Real, x: str, low: float, high: float) -> tuple[str, str]:
 
 
 def _exp(f: Real, x: str) -> str:
-    p, scale = _reduced(f, x, -1000.0, 700.0)
+    p, scale = _reduced(f, x, -700.0, 700.0)
     return f.fma(p, scale, scale)
 
 
 def _expm1(f: Real, x: str) -> str:
-    p, scale = _reduced(f, x, -1000.0, 700.0)
+    p, scale = _reduced(f, x, -700.0, 700.0)
     return f.fma(p, scale, f.sub(scale, f.const(1.0)))
 
 

@@ -1,0 +1,159 @@
+"""See what jit makes of a function: `f.lower(x).as_text("jaxpr" | "loops" | "llvm")`, `ft.explain(f)(x)`, `f.explain()`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from .. import pytree
+from ..backends.numba import service
+from ..core.jaxpr import Jaxpr, pretty
+from ..core.wrap import decorator, trace_call
+from ..errors import ArgumentError, at_line
+from ..lowering import cost, fuse
+from ..lowering.loops import print_loops
+from ..transforms.abstract import abstract_input
+from ..transforms.simplify import simplify
+from . import api
+from .tiers import tiered
+
+STAGES = ("jaxpr", "simplified", "loops", "llvm")
+
+
+class Lowered:
+    """A function traced for given arguments: print its stages, compile it, run it."""
+
+    def __init__(self, name: str, jaxpr: Jaxpr, consts: list[Any], in_tree: Any, out_tree: Any) -> None:
+        self.name, self.jaxpr, self.consts = name, jaxpr, consts
+        self.in_tree, self.out_tree = in_tree, out_tree
+        self.simplified = simplify(jaxpr)
+        self.plan = fuse.plan(self.simplified)
+
+    def __repr__(self) -> str:
+        return f"<{self.name} lowered: {len(self.jaxpr.eqns)} equations, {len(fuse.kernels(self.plan))} kernels>"
+
+    def as_text(self, stage: str = "jaxpr") -> str:
+        """The jaxpr, the simplified jaxpr, the kernels as readable loops between the NumPy steps, or the kernels' LLVM."""
+        if stage == "jaxpr":
+            return pretty(self.jaxpr, self.consts)
+        if stage == "simplified":
+            return pretty(self.simplified, self.consts)
+        if stage == "loops":
+            return "\n".join([describe(item) for item in self.plan])
+        if stage == "llvm":
+            return "\n".join([service.compile(k).llvm for k in fuse.kernels(self.plan)])
+        raise ArgumentError(at_line(f"as_text: stage must be one of {STAGES}, got {stage!r}"))
+
+    def compile(self) -> Compiled:
+        """Compile now; the result is called with arguments like those it was lowered for."""
+        tiered(self.simplified, True).compile("lower(...).compile()")
+        return Compiled(self)
+
+    def cost_analysis(self) -> dict[str, float]:
+        """The cost model: seconds a call gains by compiled kernels, and seconds to compile them."""
+        gain, price = cost.gain_and_price(self.simplified, self.plan)
+        return {"gain per call": gain, "price": price}
+
+
+class Compiled:
+    """A compiled function of fixed argument shapes and dtypes."""
+
+    def __init__(self, lowered: Lowered) -> None:
+        self.lowered = lowered
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        leaves, tree = pytree.flatten((args, kwargs))
+        wanted = self.lowered.simplified.in_avals[: len(leaves)]
+        if tree != self.lowered.in_tree:
+            raise ArgumentError(at_line(f"{self.lowered.name} was compiled for arguments {self.lowered.in_tree}, got {tree}"))
+        for k, (x, a) in enumerate(zip(leaves, wanted, strict=True)):
+            given = abstract_input(x, lambda k=k: f"leaf {k}")  # type: ignore[misc]
+            if (given.shape, given.dtype) != (a.shape, a.dtype):
+                raise ArgumentError(at_line(f"{self.lowered.name} was compiled for {a} at leaf {k}, got {given}"))
+        outs = tiered(self.lowered.simplified, True).run([*leaves, *self.lowered.consts], "now")
+        return pytree.unflatten(self.lowered.out_tree, outs)
+
+    def as_text(self, stage: str = "llvm") -> str:
+        """As `Lowered.as_text`."""
+        return self.lowered.as_text(stage)
+
+
+def describe(item: Any) -> str:
+    """One item of a plan as text."""
+    if isinstance(item, fuse.Group):
+        return f"kernel of {len(item.eqns)} equations, sizes {list(item.nest.sizes)}:\n" + indent(print_loops(item.kernel))
+    return f"numpy: {item.op!r}"
+
+
+def indent(text: str) -> str:
+    return "\n".join(["    " + line for line in text.splitlines()])
+
+
+def lower(jitted: api.Jitted, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Lowered:
+    """Trace a jitted function for these arguments, with their values where they are given."""
+    moving, _, rebuild = jitted.static.take(args, kwargs)
+    leaves, tree = pytree.flatten(moving)
+    inputs = []
+    for k, x in enumerate(leaves):
+        a = abstract_input(x, lambda k=k: f"lower: leaf {k} of the arguments")  # type: ignore[misc]
+        inputs.append((None if hasattr(x, "aval_") else x, a))
+    traced = trace_call(jitted.call_of(tree, rebuild), inputs, who="jit", fun=jitted.fun)
+    return Lowered(jitted.__name__, traced.jaxpr, traced.trace.consts, tree, traced.out_tree)
+
+
+def report(jitted: api.Jitted) -> str:
+    """Every trace and compile so far."""
+    rows = [f"{jitted!r}"]
+    events = list(jitted.log)
+    for key, entry in jitted.entries.items():
+        for variant in entry.variants:
+            events.extend(variant.programs.log)
+            tier = "compiled" if variant.programs.hot is not None else f"NumPy steps, {variant.programs.calls} calls so far"
+            rows.append(f"  trace for {shown_key(key)}: {len(variant.guards)} guards, {tier}")
+    rows += [f"  {e.what}: {e.why}, {e.milliseconds:.2f} ms" for e in events]
+    return "\n".join(rows)
+
+
+def shown_key(key: Any) -> str:
+    """A signature in short."""
+    return " ".join([str(part) for part in key])[:100]
+
+
+@decorator
+def explain(fun: Callable[..., Any]) -> Callable[..., str]:
+    """The function that tells what jit does with `fun` for given arguments: `print(ft.explain(f)(x))`.
+
+    Text with the jaxpr, each pass with its time, the kernels as readable loops, and what would be compiled and why.
+    """
+    jitted = fun if isinstance(fun, api.Jitted) else api.jit(fun)
+
+    def explained(*args: Any, **kwargs: Any) -> str:
+        start = time.perf_counter()
+        lowered = lower(jitted, args, kwargs)
+        traced = time.perf_counter()
+        analysis = lowered.cost_analysis()
+        gain, price = analysis["gain per call"], analysis["price"]
+        kernels = fuse.kernels(lowered.plan)
+        new = [k for k in kernels if not service.is_compiled(k)]
+        milliseconds = [service.compile(k).milliseconds for k in kernels]
+        parts = [
+            f"jit({jitted.__name__})",
+            f"trace: {len(lowered.jaxpr.eqns)} equations in {(traced - start) * 1e3:.2f} ms (with simplify and fuse)",
+            lowered.as_text("jaxpr"),
+            f"after simplify: {len(lowered.simplified.eqns)} equations",
+            lowered.as_text("simplified"),
+            f"after fuse: {len(kernels)} kernels, {sum([not isinstance(i, fuse.Group) for i in lowered.plan])} NumPy steps",
+            lowered.as_text("loops"),
+            f"compile: {len(new)} of {len(kernels)} kernels were new; {sum(milliseconds):.1f} ms in all",
+            f"break-even: a call gains {gain * 1e6:.2f} µs by the cost model, compiling costs {price * 1e3:.1f} ms"
+            + (f", so compiled code takes over after {max(1, round(price / gain))} calls" if gain > 0 else ", so NumPy keeps running"),
+            report(jitted),
+        ]
+        return "\n\n".join(parts)
+
+    return explained
+
+
+
+api.hooks.update(lower=lower, report=report)

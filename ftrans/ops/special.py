@@ -1,0 +1,90 @@
+"""Special functions used inside of ftrans, evaluated by SciPy: the error function, the logistic function and its relatives."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import scipy.special
+
+from ..core.trace import unary
+from .exponential import exp
+from .pointwise import Unary, div, mul, neg, sub
+
+UNIT = ((0.2, 0.8),)
+
+
+class Erf(Unary):
+    ufunc = scipy.special.erf
+
+    def partial(self, k: int, out: Any, x: Any) -> Any:
+        return mul(2 / math.sqrt(math.pi), exp(neg(mul(x, x))))
+
+
+class Erfc(Unary):
+    ufunc = scipy.special.erfc
+
+    def partial(self, k: int, out: Any, x: Any) -> Any:
+        return mul(-2 / math.sqrt(math.pi), exp(neg(mul(x, x))))
+
+
+class Erfinv(Unary):
+    ufunc = scipy.special.erfinv
+    domain = ((-0.7, 0.7),)
+    lower = None
+
+    def partial(self, k: int, out: Any, x: Any) -> Any:
+        return mul(math.sqrt(math.pi) / 2, exp(mul(out, out)))
+
+
+class Expit(Unary):
+    """The logistic function 1 / (1 + exp(-x))."""
+
+    ufunc = scipy.special.expit
+
+    def partial(self, k: int, out: Any, x: Any) -> Any:
+        return mul(out, sub(1.0, out))
+
+    def lower(self, b: Any, x: Any) -> Any:
+        one = b.constant(1, x.dtype)
+        return b.divide(one, b.add(one, b.exp(b.negative(x))))
+
+
+class LogExpit(Unary):
+    """log(1 / (1 + exp(-x))), without overflow."""
+
+    ufunc = scipy.special.log_expit
+
+    def partial(self, k: int, out: Any, x: Any) -> Any:
+        return expit(neg(x))
+
+    def lower(self, b: Any, x: Any) -> Any:
+        return b.subtract(b.minimum(x, b.constant(0, x.dtype)), b.log1p(b.exp(b.negative(b.absolute(x)))))
+
+
+class Logit(Unary):
+    """log(x / (1 - x))."""
+
+    ufunc = scipy.special.logit
+    domain = UNIT
+
+    def along(self, k: int, t: Any, out: Any, primals: tuple[Any, ...]) -> Any:
+        (x,) = primals
+        return div(t, mul(x, sub(1.0, x)))
+
+    def lower(self, b: Any, x: Any) -> Any:
+        return b.log(b.divide(x, b.subtract(b.constant(1, x.dtype), x)))
+
+
+erf, erfc, erfinv = unary(Erf()), unary(Erfc()), unary(Erfinv())
+expit, log_expit, logit = unary(Expit()), unary(LogExpit()), unary(Logit())
+
+
+def log1pexp(x: Any) -> Any:
+    """log(1 + exp(x)), without overflow: the softplus function."""
+    return neg(log_expit(neg(x)))
+
+
+__all__ = [
+    "Erf", "Erfc", "Erfinv", "Expit", "LogExpit", "Logit", "erf", "erfc", "erfinv", "expit", "log1pexp", "log_expit", "logit",
+]  # fmt: skip
