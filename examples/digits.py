@@ -33,7 +33,7 @@ SHIFTS = [(0, 0), (0, 1), (0, -1), (1, 0), (-1, 0)]  # a digit moved by one pixe
 
 
 def load():
-    """Images and labels to train on (with shifted copies) and to test on: standardised rows of 64, one-hot rows of 10."""
+    """Images and labels to train on (with shifted copies) and to test on: standardised rows of 64, one-hot of 10."""
     digits = load_digits()
     split = train_test_split(digits.images, digits.target, test_size=0.25, random_state=0, stratify=digits.target)
     train, test, train_label, test_label = split

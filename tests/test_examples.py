@@ -75,7 +75,7 @@ def test_digits_keeps_its_promises(tmp_path, capsys):
 
 
 def test_digits_as_a_command(tmp_path):
-    printed = run_as_command("digits.py", "--steps", "5", "--rounds", "2", "--seed", "1", "--out", str(tmp_path / "a.png"))
+    printed = run_as_command("digits.py", "--steps", "5", "--rounds", "2", "--out", str(tmp_path / "digits.png"))
     assert "trained         5 steps" in printed
 
 

@@ -1,5 +1,4 @@
-"""Vector routines: at most 2 ulp from mpmath over ranges and edges; NumPy's values where mpmath has none (nan, inf,
--0.0)."""
+"""Vector routines: at most 2 ulp from mpmath over ranges; NumPy's values at the edges (nan, inf, -0.0)."""
 
 import math
 
@@ -52,7 +51,8 @@ EDGES = [
     2.2250738585072014e-308, 1e-310, 1.7976931348623157e308, -1.7976931348623157e308, 709.782712893384,
     709.7827128933841, -745.1332191019411, -745.1332191019412, -708.4, 710.4758600739439, 710.475860073944, 1024.0,
     -1074.0, -1075.0, -1022.0, 22.0, -40.0, 1e22, 4194304.0, 4194305.0, math.pi / 2, math.pi, 1e5, 0.34657359,
-    0.4142135623730951, 2.414213562373095, ]  # fmt: skip
+    0.4142135623730951, 2.414213562373095,
+]  # fmt: skip
 
 
 SQUARE = [(-1.0, 1.0), (-1.0, 1.0)]
@@ -124,8 +124,7 @@ def exact(name, x, y=None):
 
 
 def worst(name, dtype):
-    """(largest error in ulp, the argument) over the points of a routine; results that overflow are left to the
-    edges."""
+    """(largest error in ulp, the argument) over the points of a routine; overflow is left to the edges."""
     arguments = pairs(name, dtype) if name in PAIRS else (points(name, dtype),)
     got = elementwise({name: (OPS[name], len(arguments))}, dtype, list(arguments))[name]
     result, where = 0.0, None

@@ -29,10 +29,11 @@ class Aval:
     scalar: NumPy would give a scalar (np.float64), not a 0-d array: scalars are immutable, so `t += 5` rebinds t.
     """
 
-    __slots__ = ("dtype", "ndim", "scalar", "shape", "size", "weak")
+    __slots__ = ("dtype", "dtype_name", "ndim", "scalar", "shape", "size", "weak")
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    dtype_name: str  # NumPy takes 2 µs to make it
     weak: bool
     scalar: bool
     ndim: int
@@ -78,7 +79,7 @@ def aval(shape: tuple[int, ...], dtype: npt.DTypeLike, weak: bool = False, scala
         if found is None:
             found = Aval()
             found.shape, found.dtype, found.weak, found.scalar = shape, dtype, weak, scalar
-            found.ndim = len(shape)
+            found.ndim, found.dtype_name = len(shape), dtype.name
             found.size = 1
             for n in shape:
                 found.size *= n

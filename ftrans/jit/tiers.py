@@ -63,7 +63,9 @@ class Tiered:
         return self.cold
 
     def due(self) -> bool:
-        """Whether compiled code has paid for itself, by modelled cost."""
+        """Whether compiled code has paid for itself, by modelled cost. The first call does not even ask: planning takes time."""
+        if self.calls < 2:
+            return False
         if self.gain is None:
             self.plan = fuse.plan(self.jaxpr)
             self.gain, self.price = cost.gain_and_price(self.jaxpr, self.plan)

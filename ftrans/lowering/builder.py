@@ -2,7 +2,8 @@
 
 An operation's `lower(b, *args)` calls methods of a `Builder`, named as NumPy's ufuncs. `TextBuilder` writes the
 element as Python-like text; backends write machine code. A builder implements five methods; the named ones are spelt
-out for the type checker and the reader. """
+out for the type checker and the reader.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +46,8 @@ class Builder(Generic[V]):
 
     Operands of one call have one dtype (`convert` is explicit) and so has the result, except for PREDICATES. Integers
     wrap; integer floor_divide and remainder follow the divisor's sign; integer division by zero gives 0. maximum and
-    minimum hand on nan, fmax and fmin ignore it. A backend implements the five abstract methods. """
+    minimum hand on nan, fmax and fmin ignore it. A backend implements the five abstract methods.
+    """
 
     @abstractmethod
     def apply(self, name: str, *args: V) -> V:

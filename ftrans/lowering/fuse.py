@@ -98,11 +98,20 @@ def lowers(op: Primitive, avals: tuple[Aval, ...], out: Aval) -> bool:
     return bool(found)
 
 
+def operand_names(op: Primitive, avals: tuple[Aval, ...]) -> tuple[str, ...]:
+    """The names of the dtypes that the operands are converted to."""
+    key = ("operands", avals)
+    found = op.memo.get(key)
+    if found is None:
+        found = op.memo[key] = tuple([d.name for d in op.operand_dtypes(*avals)])
+    return found  # type: ignore[no-any-return]
+
+
 def tries_to_lower(op: Primitive, avals: tuple[Aval, ...], out: Aval) -> bool:
-    if op.lower is None or op.multiple or out.dtype.name not in ITEMSIZE:
+    if op.lower is None or op.multiple or out.dtype_name not in ITEMSIZE:
         return False
-    dtypes = [d.name for d in op.operand_dtypes(*avals)]
-    if any([d not in ITEMSIZE for d in dtypes]) or any([a.dtype.name not in ITEMSIZE for a in avals]):
+    dtypes = operand_names(op, avals)
+    if any([d not in ITEMSIZE for d in dtypes]) or any([a.dtype_name not in ITEMSIZE for a in avals]):
         return False
     try:
         op.lower(TextBuilder(), *[Text("x", d) for d in dtypes])
@@ -211,11 +220,11 @@ class Planner:
     def is_reduction(self, eqn: Eqn, x: Aval) -> bool:
         """Whether a kernel can do this reduction."""
         kind = getattr(eqn.op, "reduction", None)
-        if kind is None or x.size < SMALL or x.dtype.name not in ITEMSIZE:
+        if kind is None or x.size < SMALL or x.dtype_name not in ITEMSIZE:
             return False
         if all([x.shape[k] == 1 for k in axes_of(eqn, x.ndim)]):
             return False
-        return self.avals[eqn.outs[0]].dtype.name in ITEMSIZE
+        return self.avals[eqn.outs[0]].dtype_name in ITEMSIZE
 
     def release_singles(self) -> None:
         """A group of one cheap equation that no reduction takes in is as quick in NumPy."""
@@ -359,14 +368,14 @@ class Planner:
                 root, dims = self.access(v, shape)
                 if root not in made:
                     reads.setdefault((root, dims), len(reads))
-        accesses = [Access(self.avals[root].dtype.name, self.avals[root].ndim, dims) for root, dims in reads]
+        accesses = [Access(self.avals[root].dtype_name, self.avals[root].ndim, dims) for root, dims in reads]
         outs = [e.outs[0] for e in results]
         kept = [k for k in range(len(shape)) if k not in axes]
         for v in outs:
             a = self.avals[v]
             full = a.ndim == len(shape) and not axes
             dims = tuple([k if full else (kept.index(k) if k in kept else None) for k in range(len(shape))])
-            accesses.append(Access(a.dtype.name, a.ndim, dims))
+            accesses.append(Access(a.dtype_name, a.ndim, dims))
         nest = make_nest(shape, reduced, accesses)
         body, value = self.body(eqns, shape, reads, nest, made)
         outputs = []
@@ -417,16 +426,16 @@ class Planner:
             args = []
             for v in eqn.ins:
                 root, dims = self.access(v, shape)
-                args.append((value[root], self.avals[root].dtype.name) if root in made else (reads[root, dims], self.avals[root].dtype.name))
+                args.append((value[root], self.avals[root].dtype_name) if root in made else (reads[root, dims], self.avals[root].dtype_name))
             out = self.avals[eqn.outs[0]]
             if getattr(eqn.op, "reduction", None) is not None:
                 n, have = args[0]
-                want = have if eqn.op.reduction in ("argmax", "argmin") else out.dtype.name  # type: ignore[attr-defined]
+                want = have if eqn.op.reduction in ("argmax", "argmin") else out.dtype_name  # type: ignore[attr-defined]
                 value[eqn.outs[0]] = cast(n, have, want)
                 continue
-            wanted = [d.name for d in eqn.op.operand_dtypes(*avals)]
+            wanted = operand_names(eqn.op, avals)
             converted = tuple([cast(n, have, want) for (n, have), want in zip(args, wanted, strict=True)])
-            value[eqn.outs[0]] = emit(eqn.op, converted, out.dtype.name)
+            value[eqn.outs[0]] = emit(eqn.op, converted, out.dtype_name)
         return body, value
 
 

@@ -66,8 +66,7 @@ class Operand:
 
 @dataclass(frozen=True, slots=True)
 class Instr:
-    """One operation of the body; `args` number earlier values: the kernel's inputs first, then instructions in
-    order."""
+    """One operation of the body; `args` number earlier values: the kernel's inputs, then instructions in order."""
 
     op: Op
     args: tuple[int, ...]

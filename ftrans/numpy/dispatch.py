@@ -6,12 +6,14 @@ it has one. `register_ufunc(np.sin, sin)` does the same for a ufunc.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
 
-from ..core.trace import Tracer, current, lift, write
+from .. import pytree
+from ..core.trace import Tracer, collapse, current, lift, write
 from ..errors import UnsupportedError, WriteError, at_line
 from ..ops.structural import broadcast, convert
 
@@ -24,14 +26,20 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def implements(*mirrored: Any) -> Callable[[F], F]:
-    """Register a function as what these NumPy functions do on tracers."""
+    """Register a function as what these NumPy functions do on tracers. While no trace is open the first of them is called itself."""
 
     def register(ours: F) -> F:
         for theirs in mirrored:
             functions[theirs] = ours
-        if not ours.__doc__ and mirrored:
-            ours.__doc__ = f"As `numpy.{mirrored[0].__name__}`, on traced arrays too.\n\n{mirrored[0].__doc__ or ''}"
-        return ours
+        theirs = mirrored[0]
+        if not ours.__doc__:
+            ours.__doc__ = f"As `numpy.{theirs.__name__}`, on traced arrays too.\n\n{theirs.__doc__ or ''}"
+
+        @functools.wraps(ours)
+        def function(*args: Any, **kwargs: Any) -> Any:
+            return ours(*args, **kwargs) if current.trace is not None else theirs(*args, **kwargs)
+
+        return function  # type: ignore[return-value]
 
     return register
 
@@ -44,6 +52,9 @@ def register_ufunc(ufunc: np.ufunc, ours: F) -> F:
 
 def array_function(self: Tracer, func: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """`np.f(tracer)` for the functions of NumPy that are not ufuncs."""
+    if current.trace is None:
+        args, kwargs = without_tracers((args, kwargs))
+        return func(*args, **kwargs)
     return function_of(func)(*args, **kwargs)
 
 
@@ -62,6 +73,11 @@ def array_ufunc(self: Tracer, ufunc: np.ufunc, method: str, *inputs: Any, **kwar
         from_left = functions[np.reshape](x, (*x.shape, *[1] * y.ndim))
         return ufuncs[ufunc](from_left, y, **kwargs)
     raise unsupported(f"numpy.{ufunc.__name__}" + (f".{method}" if method != "__call__" else ""))
+
+
+def without_tracers(tree: Any) -> Any:
+    """A nest of arguments with the values of tracers whose trace has ended; raises where these depend on its inputs."""
+    return pytree.map(lambda x: collapse(x) if isinstance(x, Tracer) else x, tree)
 
 
 def function_of(func: Any) -> Callable[..., Any]:

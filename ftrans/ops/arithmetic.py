@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.aval import WEAK, Aval, aval
+from ..core.aval import WEAK, Aval
 from ..core.trace import bind, binary, unary
 from ..errors import at_line
 from .comparison import equal, logical_and
@@ -90,21 +90,13 @@ class Sqrt(Unary):
 class RootOfSquares(Unary):
     """The square root of a sum of squares. Where all of them are 0 its derivative is taken as 0 (norms, deviations)."""
 
+    ufunc = np.sqrt
     domain = AWAY
-
-    def aval(self, x: Aval) -> Aval:  # type: ignore[override]
-        return aval(x.shape, loop_dtypes(np.sqrt, (x,))[-1])
-
-    def eval(self, x: Any) -> Any:  # type: ignore[override]
-        return np.sqrt(x)
 
     def partial(self, k: int, out: Any, x: Any) -> Any:
         at_zero = equal(out, 0.0)
         one = out.a.dtype.type(1)
         return select(at_zero, out.a.dtype.type(0), div(0.5, select(at_zero, one, out)))
-
-    def lower(self, b: Any, x: Any) -> Any:
-        return b.sqrt(x)
 
 
 class Cbrt(Unary):
@@ -130,12 +122,14 @@ class IntPow(Pointwise):
     nin = 1
     domain = ((0.5, 2.0),)
 
-    def aval(self, x: Aval) -> Aval:  # type: ignore[override]
+    def loops(self, *avals: Aval) -> tuple[np.dtype[Any], ...]:
+        (x,) = avals
         if x.dtype.kind in "iub" and self.n < 0:
             raise ValueError(
                 at_line("Integers to negative integer powers are not allowed.", hint="convert to float first: x.astype(float) ** n")
             )
-        return aval(x.shape, loop_dtypes(np.power, (x, WEAK[int]))[-1])
+        dtype = loop_dtypes(np.power, (x, WEAK[int]))[-1]
+        return dtype, dtype
 
     def eval(self, x: Any) -> Any:  # type: ignore[override]
         return np.power(x, self.n)

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from ..core.aval import Aval, aval
+from ..core.aval import Aval, aval, promote
 from ..core.primitive import Linear
 from ..core.trace import Tracer, bind, bind_view, binary, unary
 from ..errors import DtypeError, at_line
-from .pointwise import Binary, Pointwise, Unary, behind_mask, broadcast_shape, neg
-from .structural import broadcast, convert, unbroadcast, zeros_of
+from .pointwise import Binary, Pointwise, Unary, behind_mask, neg
+from .structural import convert, fit, unbroadcast, zeros_of
 
 
 class Conjugate(Unary):
@@ -37,10 +37,14 @@ class Part(Pointwise, abstract=True):
     view = True
     lower = None
 
-    def aval(self, x: Aval) -> Aval:  # type: ignore[override]
+    def loops(self, *avals: Aval) -> tuple[np.dtype[Any], ...]:
+        (x,) = avals
         if x.dtype not in PART:
             raise DtypeError(at_line(f"{self.name} needs a complex array, got {x}"))
-        return aval(x.shape, PART[x.dtype], False, x.scalar)
+        return x.dtype, PART[x.dtype]
+
+    def aval(self, x: Aval) -> Aval:  # type: ignore[override]
+        return aval(x.shape, self.loops(x)[-1], False, x.scalar)
 
     def along(self, k: int, t: Any, out: Any, primals: tuple[Any, ...]) -> Any:
         return bind(self, t)
@@ -81,20 +85,20 @@ class MakeComplex(Binary):
 
     lower = None
 
-    def aval(self, x: Aval, y: Aval) -> Aval:  # type: ignore[override]
-        if x.dtype != y.dtype or x.dtype not in PART.values():
-            raise DtypeError(at_line(f"complex numbers are made of two float32 or float64 arrays of one dtype, got {x} and {y}"))
-        shape = broadcast_shape("complex", (x, y))
-        return aval(shape, np.complex64 if x.dtype.itemsize == 4 else np.complex128)
+    def loops(self, *avals: Aval) -> tuple[np.dtype[Any], ...]:
+        part = promote(*avals)
+        if part not in PART.values():
+            raise DtypeError(at_line(f"complex numbers are made of float32 or float64 arrays, got {avals[0]} and {avals[1]}"))
+        return part, part, np.result_type(part, np.complex64)
 
     def eval(self, x: Any, y: Any) -> Any:  # type: ignore[override]
-        out = np.empty(np.broadcast_shapes(np.shape(x), np.shape(y)), np.result_type(x, np.complex64))
+        out = np.empty(np.broadcast_shapes(np.shape(x), np.shape(y)), np.result_type(x, y, np.complex64))
         out.real, out.imag = x, y
         return out if out.ndim else out[()]
 
     def jvp(self, primals: tuple[Any, ...], tangents: tuple[Any, ...], out: Any) -> Any:
         parts = [zeros_of(p.a.strong()) if t is None else t for p, t in zip(primals, tangents, strict=True)]
-        return broadcast(make_complex(*parts), out.shape)
+        return fit(make_complex(*parts), out.a)
 
     def transpose(self, ct: Any, x: Any, y: Any) -> tuple[Any, ...]:
         left = unbroadcast(bind(Real(), ct), x.a) if isinstance(x, Linear) else None

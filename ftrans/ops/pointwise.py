@@ -91,7 +91,11 @@ class Pointwise(Primitive, abstract=True):
     domain: ClassVar[tuple[tuple[float, float], ...]] = ((-2.0, 2.0),)
 
     def aval(self, *avals: Aval) -> Aval:
-        return aval(broadcast_shape(self.name, avals), loop_dtypes(self.ufunc, avals)[-1])
+        return aval(broadcast_shape(self.name, avals), self.loops(*avals)[-1])
+
+    def loops(self, *avals: Aval) -> tuple[np.dtype[Any], ...]:
+        """The dtypes in which the elements are computed: one for each operand, then the result's."""
+        return loop_dtypes(self.ufunc, avals)
 
     def eval(self, *args: Any) -> Any:
         return self.ufunc(*args)
@@ -120,7 +124,7 @@ class Pointwise(Primitive, abstract=True):
         return bind(self, *align(size, args, dims)), 0
 
     def operand_dtypes(self, *avals: Aval) -> tuple[Any, ...]:
-        return loop_dtypes(self.ufunc, avals)[:-1]
+        return self.loops(*avals)[:-1]
 
     def lower(self, b: Any, *args: Any) -> Any:
         return getattr(b, self.ufunc.__name__)(*args)
@@ -339,6 +343,6 @@ def behind_mask(ct: Any, linear: Callable[[Any], Any]) -> Any:
 add, sub, mul, div, neg = binary(Add()), binary(Sub()), binary(Mul()), binary(Div()), unary(Neg())
 
 __all__ = [
-    "Binary", "Pointwise", "Select", "Step", "Unary", "align", "behind_mask", "broadcast_shape", "convert", "loop_dtypes",
-    "masked", "select", "add", "sub", "mul", "div", "neg",
+    "Add", "Binary", "Div", "Mul", "Neg", "Pointwise", "Select", "Step", "Sub", "Unary",
+    "add", "align", "behind_mask", "broadcast_shape", "convert", "div", "loop_dtypes", "masked", "mul", "neg", "select", "sub",
 ]  # fmt: skip

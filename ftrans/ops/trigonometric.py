@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.aval import Aval, aval
+from ..core.aval import Aval
 from ..core.trace import bind, binary, unary
 from .arithmetic import sqrt, square
 from .comparison import equal
@@ -160,8 +160,9 @@ class SincAtZero(Unary):
 
     n: int = 0
 
-    def aval(self, x: Aval) -> Aval:  # type: ignore[override]
-        return aval(x.shape, x.dtype)
+    def loops(self, *avals: Aval) -> tuple[np.dtype[Any], ...]:
+        (x,) = avals
+        return x.dtype, x.dtype
 
     def eval(self, x: Any) -> Any:  # type: ignore[override]
         return np.full(np.shape(x), self.value(), np.asarray(x).dtype)[()]

@@ -11,7 +11,8 @@ The table: HEADER numbers (see `bind_table`), the sizes of the loop axes, then f
     table = make_table([1000], [(0, [0]), (1, [0])])
 
 Objects are exact ndarrays, or Python floats and NumPy scalars of the operand's dtype; the entry looks at nothing else
-about them, so the caller answers for dtype, dimensions and bounds. The list must not change during the call. """
+about them, so the caller answers for dtype, dimensions and bounds. The list must not change during the call.
+"""
 
 from __future__ import annotations
 
@@ -49,9 +50,8 @@ def bind_table(table: Table, kernel: Kernel, address: int, cost: int) -> None:
     release = float(np.prod(sizes, dtype=np.float64)) * cost > RELEASE_COST
     table[:HEADER] = id(np.ndarray), address, axes, len(operands), release, id(True), id(False), 0
     if axes and np.all(sizes):  # nothing is read or written where a size is 0, and NumPy's strides mean nothing there
-        required = {"c": lambda size: size, "0": lambda size: 0, "s": lambda size: ANY}
-        strides = [required[operand.inner](ITEMSIZE[operand.dtype]) for operand in operands]
-        table[HEADER + axes + 1 :: axes + 2] = strides
+        required = [{"c": ITEMSIZE[operand.dtype], "0": 0, "s": ANY}[operand.inner] for operand in operands]
+        table[HEADER + axes + 1 :: axes + 2] = required
 
 
 def entry_text(name: str) -> str:

@@ -12,7 +12,8 @@ Column reductions instead keep one accumulator per column and fold rows into it;
 the next of LEVELS accumulators, so that no accumulator takes many terms before 2**20 rows.
 
 All functions are texts made once per (fold, dtype). Their names start with `ftrans.`: they are compiled once per
-process and shared by every kernel, which saves half of a reduction's compile time. """
+process and shared by every kernel, which saves half of a reduction's compile time.
+"""
 
 from __future__ import annotations
 

@@ -10,7 +10,8 @@ stride along every loop axis. Three forms cover every kernel; kept axes are move
 `ft.elements` is the loop LLVM vectorises: one axis, distinct memory, strides known as 'c' or '0' where they are.
 Where the body has a function whose vector form is limited (sin of huge arguments) it returns whether an argument was
 beyond, and the caller redoes that piece with `ft.elements.slow`. So such pieces are written where redoing them is
-harmless: in order, into buffers when the output overwrites an input. """
+harmless: in order, into buffers when the output overwrites an input.
+"""
 
 from __future__ import annotations
 
@@ -242,8 +243,7 @@ class _Emitter:
         number: str,
         m: str,
     ) -> None:
-        """Fold evaluated rows in (where the elements did not do it themselves), count the row, carry to higher
-        levels."""
+        """Fold evaluated rows in (where the elements did not do it themselves), count it, carry to higher levels."""
         f = self.f
         current = f.load("i64", number)
         for k, (which, acc, index) in enumerate(zip(folds, accs, indices, strict=True)):

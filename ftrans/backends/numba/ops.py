@@ -1,8 +1,9 @@
 """What each builder operation is in LLVM IR, for each kind of dtype: one element in registers, no branches.
 
-`RULES[name, kind]` writes the operation for values of a kind: "f" floats, "i" signed and "u" unsigned integers, "b" bool.
+`RULES[name, kind]` writes the operation for values of a kind: "f" float, "i" signed, "u" unsigned integer, "b" bool.
 Floating-point + - * / sqrt and comparisons are single IEEE instructions without fast-math flags, so they give NumPy's
-bits. Functions without a rule are looked up among the vector routines, then in libm. """
+bits. Functions without a rule are looked up among the vector routines, then in libm.
+"""
 
 from __future__ import annotations
 
@@ -246,8 +247,7 @@ RULES["fmax", "f"], RULES["fmin", "f"] = _extremum("fcmp oge", 1), _extremum("fc
 
 
 def _divmod(b: IRBuilder, x: Val, y: Val) -> tuple[Val, Val]:
-    """(x - remainder)/y before rounding, and the remainder with the divisor's sign: npy_divmod of
-    npy_math_internal.h."""
+    """(x - remainder)/y before rounding, and the remainder with the divisor's sign, as NumPy's npy_divmod has them."""
     zero = b.like(0, x)
     rest = b.fmod(x, y)
     quotient = b.divide(b.subtract(x, rest), y)
@@ -407,8 +407,7 @@ def _cast(b: IRBuilder, x: Val, instruction: str, dtype: str) -> Val:
 
 
 def _float_to_int(b: IRBuilder, x: Val, dtype: str) -> Val:
-    """Towards zero. Outside the range C leaves the result open; through a wider type we give what C compilers mostly
-    do."""
+    """Towards zero. Outside the range C leaves the result open; a wider type gives what C compilers mostly do."""
     if dtype == "uint64":
         result = _cast(b, x, "fptoui", dtype)
     else:

@@ -6,7 +6,8 @@ problem, sin, cos and tan, are right up to HUGE; the variant `routine(name, type
 to libm.
 
 The mathematics is in vecexp.py, veccircle.py and, for float32, vecsingle.py; this file is the table of routines and
-their form as functions. """
+their form as functions.
+"""
 
 from __future__ import annotations
 

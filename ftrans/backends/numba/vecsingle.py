@@ -3,7 +3,8 @@
 A double carries 29 bits more than the result needs, so nothing has to be corrected, and no intermediate value
 overflows or is subnormal: about half the work of the float64 routines (vecexp.py, veccircle.py), and half an ulp of
 error. Arguments are doubles that came from a float32. All polynomials are Chebyshev fits by mpmath.chebyfit on the
-intervals named. """
+intervals named.
+"""
 
 from __future__ import annotations
 
