@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import FtransError, describe
-from .jaxpr import Eqn, Jaxpr, append_inline
-from .trace import Tracer, current, evaluate, lift
+from .jaxpr import Eqn, Jaxpr, append_inline, derived, live
+from .trace import Trace, Tracer, current, evaluate, lift
 
 
 def interpret(j: Jaxpr, args: Sequence[Any]) -> list[Any]:
@@ -58,3 +58,39 @@ def add_line(error: Exception, eqn: Eqn) -> None:
 def is_tracing(*leaves: Any) -> bool:
     """Whether any of these is a tracer."""
     return any([isinstance(x, Tracer) for x in leaves])
+
+
+def run_traced(j: Jaxpr, source: Jaxpr, t: Trace, args: Sequence[Any]) -> list[Any]:
+    """The results of j, which was derived from the trace t of `source`: what t has evaluated already is not run again."""
+    if t.mark == 0 or current.trace is not None:
+        return run(j, args)
+    known = {v: t.vals[w] for v, w in common(j, source).items() if w in t.vals and not isinstance(t.vals[w], Tracer)}
+    if not known:
+        return run(j, args)
+    rest = given(j, frozenset(known))
+    return executor[0](rest, [*args, *[known[v] for v in rest.invars[len(j.invars) :]]])
+
+
+@derived
+def common(j: Jaxpr, source: Jaxpr) -> dict[int, int]:
+    """Which variables of j are computed exactly as a variable of `source`, whose inputs come first among j's."""
+    same = dict(zip(j.invars, source.invars, strict=False))
+    made = {(eqn.op, eqn.ins): eqn.outs for eqn in source.eqns}
+    found: dict[int, int] = {}
+    for eqn in j.eqns:
+        if all([v in same for v in eqn.ins]):
+            outs = made.get((eqn.op, tuple([same[v] for v in eqn.ins])))
+            if outs is not None:
+                same.update(zip(eqn.outs, outs, strict=True))
+                found.update(zip(eqn.outs, outs, strict=True))
+    return found
+
+
+@derived
+def given(j: Jaxpr, known: frozenset[int]) -> Jaxpr:
+    """j with some of its variables as further inputs instead of being computed."""
+    eqns = [eqn for eqn in j.eqns if not eqn.outs or not all([v in known for v in eqn.outs])]
+    kept = live(eqns, j.outs)
+    used = {v for eqn in kept for v in eqn.ins} | set(j.outs)
+    computed = {v for eqn in kept for v in eqn.outs}
+    return Jaxpr([*j.invars, *sorted((known & used) - computed)], kept, j.outs, j.avals, j.lits)

@@ -18,6 +18,7 @@ from .. import pytree
 from ..config import JIT_MODES, config
 from ..core.aval import WEAK
 from ..core.jaxpr import Jaxpr
+from ..core.run import run_traced
 from ..core.trace import Tracer, current
 from ..core.wrap import Call, decorator, input_of, parameter_names, trace_call
 from ..errors import ArgumentError, FtransWarning, StaticArgumentError, at_line, shown
@@ -217,7 +218,12 @@ class Jitted:
         if cacheable(traced):
             entry.variants.append(variant)
             entry.last = variant
-        outs = variant.programs.run([x for x, _ in inputs] + traced.trace.consts, self.effective_mode(), len(guards))
+        args = [x for x, _ in inputs] + traced.trace.consts
+        mode = self.effective_mode()
+        if traced.trace.mark and mode != "now":  # Python read values: what they took to compute is there
+            outs = run_traced(variant.jaxpr, traced.jaxpr, traced.trace, args)
+        else:
+            outs = variant.programs.run(args, mode, len(guards))
         return pytree.unflatten(variant.out_tree, outs)
 
     def record(self, call: Any, inputs: Any, outcomes: tuple[Any, ...]) -> tuple[Call, tuple[Any, ...]]:

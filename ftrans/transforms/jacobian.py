@@ -13,7 +13,7 @@ import numpy as np
 from .. import pytree
 from ..core.aval import Aval
 from ..core.jaxpr import Jaxpr, derived
-from ..core.run import run
+from ..core.run import run, run_traced
 from ..core.trace import Trace, bind
 from ..core.wrap import Argnums, Call, Picked, decorator, input_of, named_like, pick, trace_call
 from ..errors import DifferentiationError, at_line
@@ -142,7 +142,7 @@ def make_jacobian(fun: Any, argnums: Argnums, has_aux: bool, holomorphic: bool, 
         outs = traced.jaxpr.out_avals[:n]
         check_outputs(outs, avals, who, holomorphic)
         j = build(traced.jaxpr, len(avals), n)
-        return assemble(picked, traced, run(j, traced.operands), has_aux)
+        return assemble(picked, traced, run_traced(j, traced.jaxpr, traced.trace, traced.operands), has_aux)
 
     named_like(fun, who)(jacobian_of)
     return jacobian_of

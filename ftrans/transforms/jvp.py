@@ -15,7 +15,7 @@ from .. import pytree
 from ..core.aval import Aval, aval
 from ..core.check import checked
 from ..core.jaxpr import Jaxpr, derived
-from ..core.run import run
+from ..core.run import run, run_traced
 from ..core.trace import Trace, Tracer
 from ..core.wrap import input_of, owner_name, trace_call
 from ..errors import ArgumentError, DifferentiationError, ShapeError, at_line
@@ -119,7 +119,7 @@ def jvp(fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]
             directions.append(like(dot, a))
     captured = len(traced.operands) - len(inputs)
     j = full_jvp_jaxpr(traced.jaxpr, (*active, *[False] * captured))
-    results = run(j, [*traced.operands, *directions])
+    results = run_traced(j, traced.jaxpr, traced.trace, [*traced.operands, *directions])
     n, m = traced.out_tree.num_leaves, len(traced.jaxpr.outs)
     out, dout = (pytree.unflatten(traced.out_tree, part) for part in (results[:n], results[m : m + n]))
     return (out, dout, traced.aux.rebuild(results[n:m])) if has_aux else (out, dout)

@@ -14,7 +14,7 @@ import numpy as np
 from .. import pytree
 from ..core.aval import Aval
 from ..core.jaxpr import Jaxpr, derived
-from ..core.run import run
+from ..core.run import run, run_traced
 from ..core.trace import Trace
 from ..core.wrap import Call, input_of, trace_call
 from ..errors import ArgumentError, DifferentiationError, at_line
@@ -120,7 +120,7 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     j = traced.jaxpr
     active = tuple([a.inexact for a in avals]) + (False,) * (len(j.invars) - len(avals))
     lin = linearize_jaxpr(j, active)
-    outs = run(lin.forward, traced.operands)
+    outs = run_traced(lin.forward, j, traced.trace, traced.operands)
     n, m = traced.out_tree.num_leaves, len(j.outs)
     residuals = outs[m:]
     back = pullback_jaxpr(j, active)
@@ -151,7 +151,7 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
     j = traced.jaxpr
     active = tuple([a.inexact for a in avals]) + (False,) * (len(j.invars) - len(avals))
     lin = linearize_jaxpr(j, active)
-    outs = run(lin.forward, traced.operands)
+    outs = run_traced(lin.forward, j, traced.trace, traced.operands)
     n, m = traced.out_tree.num_leaves, len(j.outs)
     residuals = outs[m:]
 
