@@ -21,7 +21,7 @@ from ftrans.core.jaxpr import Jaxpr
 from ftrans.core.primitive import Linear, Primitive, infer
 from ftrans.core.run import interpret, run
 from ftrans.core.trace import Trace, bind
-from ftrans.errors import FtransError, NotDifferentiableError, UnsupportedError
+from ftrans.errors import DtypeError, FtransError, NotDifferentiableError, UnsupportedError
 from ftrans.ops.elementwise import Pointwise
 from ftrans.transforms.jvp import full_jvp_jaxpr, tangent_aval
 from ftrans.transforms.vjp import linearize_jaxpr, pullback_jaxpr
@@ -77,6 +77,13 @@ def tolerance(*values: Any) -> float:
     """What rounding may do to a derivative computed in these dtypes."""
     eps = max([np.finfo(np.asarray(v).dtype).eps for v in values if inexact(v)], default=2.3e-16)
     return float({True: 1e-6, False: 300 * eps}[eps < 1e-10])
+
+
+def rounding(op: Primitive, y: Any) -> float:
+    """How far two ways to compute the same result may be apart: a few units in the last place of the largest number."""
+    if not inexact(y):
+        return 0.0
+    return float(np.finfo(np.asarray(y).dtype).eps) * (8 if isinstance(op, Pointwise) else 1e4)
 
 
 def assert_close(got: Any, want: Any, what: str, tol: float = 1e-9, scale: float = 0.0) -> None:
@@ -282,7 +289,7 @@ def obeys_transpose(op: Primitive, args: Args, seed: int = 0) -> None:
         ct = random_like(dy, rng)
         try:
             j = transposed_equation(op, args, k, aval_of(dy))
-        except NotDifferentiableError:
+        except (NotDifferentiableError, DtypeError):  # the rule does not take this argument as the linear one
             continue
         with np.errstate(all="ignore"):
             (back,) = interpret(check_jaxpr(j), [*[y for i, y in enumerate(args) if i != k], ct])
@@ -334,8 +341,7 @@ def obeys_vmap(op: Primitive, args: Args, seed: int = 0) -> None:
         batched = tuple([x if d is None else batch_of(x, d, rng) for x, d in zip(args, axes, strict=True)])
         try:
             j, dims = batched_equation(op, batched, axes)
-        except UnsupportedError as e:
-            assert "vmap of" in str(e) or "vmap" in str(e).lower(), f"{op}: {e}"
+        except UnsupportedError:
             return
         with np.errstate(all="ignore"):
             outs = interpret(check_jaxpr(j), list(batched))
@@ -345,7 +351,7 @@ def obeys_vmap(op: Primitive, args: Args, seed: int = 0) -> None:
             moved = np.asarray(got) if d is None else np.moveaxis(np.asarray(got), d, 0)
             what = f"{op}: result {k} under vmap with in_axes={axes}, argument shapes {[np.shape(x) for x in args]}"
             assert moved.dtype == want.dtype, f"{what}: dtype {moved.dtype}, expected {want.dtype}"
-            assert_close(moved, want, what, tolerance(want) * 1e-3 if want.dtype.kind in "fc" else 0.0)
+            assert_close(moved, want, what, rounding(op, want))
 
 
 def axis_choices(args: Args) -> Iterator[tuple[int | None, ...]]:
@@ -443,9 +449,9 @@ def obeys_jit(op: Primitive, args: Args) -> None:
     want = evaluated(op, args)
     fun = applied(op)
     never, now = ft.jit(fun, compile="never"), ft.jit(fun, compile="now")
-    for what, run in (("jit, cold", never), ("jit, second call", never), ("jit, compiled", now), ("jit, compiled, again", now)):
+    for what, call in (("cold", never), ("cold, second call", never), ("compiled", now), ("compiled, second call", now)):
         with np.errstate(all="ignore"):
-            got = tuple_of(op, run(*args))
+            got = tuple_of(op, call(*args))
         compare_results(op, got, want, what)
 
 
@@ -454,10 +460,10 @@ def compare_results(op: Primitive, got: Sequence[Any], want: Sequence[Any], what
     for k, (x, y) in enumerate(zip(got, want, strict=True)):
         text = f"{op}: result {k}, {what}"
         assert_same_type(x, y, text)
-        if op.name in EXACT and what != "complex":
+        if op.name in EXACT and not (np.iscomplexobj(y) and op.name in ("mul", "div", "sqrt", "abs")):
             assert_same_bits(x, y, text)
         else:
-            assert_close(x, y, text, tolerance(y) * 1e-3 if inexact(y) else 0.0)
+            assert_close(x, y, text, rounding(op, y))
 
 
 def forward(j: Jaxpr) -> Jaxpr:

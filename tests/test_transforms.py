@@ -27,6 +27,8 @@ def field(x):
 def difference(f, x, h=1e-5):
     """The Jacobian by central differences."""
     x = np.asarray(x)
+    if not x.ndim:
+        return (np.asarray(f(x + h)) - np.asarray(f(x - h))) / (2 * h)
     columns = []
     for k in np.ndindex(x.shape):
         up, down = x.copy(), x.copy()

@@ -102,11 +102,11 @@ class Primitive(metaclass=PrimitiveMeta):
 
     # The rules. Each is written in the traced language itself, except `eval` and `aval`.
 
-    def aval(self, *avals: Aval) -> Any:
+    def aval(self, *args: Any, **kwargs: Any) -> Any:  # each primitive's rules name their operands
         """The aval (or tuple of avals) of the result; raises the error the user sees."""
         raise NotImplementedError(f"primitive {self.name} has no aval rule")
 
-    def eval(self, *args: Any) -> Any:
+    def eval(self, *args: Any, **kwargs: Any) -> Any:
         """The result by NumPy or SciPy: the reference all other rules are tested against."""
         raise NotImplementedError(f"primitive {self.name} has no eval rule")
 
@@ -114,7 +114,7 @@ class Primitive(metaclass=PrimitiveMeta):
         """The tangent of the result, or None where it is zero. A tangent is None where it is symbolically zero."""
         raise NotDifferentiableError(f"{self.name} has no derivative rule")
 
-    def transpose(self, ct: Any, *args: Any) -> tuple[Any, ...]:
+    def transpose(self, ct: Any, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
         """Cotangents of the linear arguments (given as `Linear`), None for the others. For linear operations."""
         raise NotDifferentiableError(f"{self.name} is not linear, so it cannot be transposed")
 

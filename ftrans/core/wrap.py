@@ -137,7 +137,7 @@ def pick(fun: Any, args: tuple[Any, ...], kwargs: dict[str, Any], argnums: Argnu
         leaves, tree = pytree.flatten(trees)
         return Picked([argnums], True, trees, leaves, tree, args, kwargs)
     single = isinstance(argnums, int | str | np.integer)
-    wanted: Sequence[Any] = (argnums,) if single else tuple(argnums)  # type: ignore[assignment, arg-type]
+    wanted: Sequence[Any] = tuple(argnums) if isinstance(argnums, list | tuple | range) else (argnums,)
     places: list[int | str] = []
     for a in wanted:
         places.append(place_of(fun, args, kwargs, a, who))

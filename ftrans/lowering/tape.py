@@ -17,10 +17,11 @@ import numpy as np
 
 from ..core.aval import Aval
 from ..core.jaxpr import Eqn, Jaxpr
+from ..core.primitive import Primitive
 from ..core.reads import Read, outcome_key, outcome_of
 from ..core.run import add_line
 from ..ops.elementwise import Pointwise
-from ..ops.structural import Broadcast, ReduceSum, Reshape, Slice, Transpose
+from ..ops.structural import Broadcast, ReduceSum
 
 # What the last field of a step says: a slot (binary), or one of these.
 UNARY, NARY, MULTIPLE, GUARD, KERNEL = -1, -2, -3, -4, -5
@@ -101,12 +102,10 @@ def check_guard(op: Read, index: int, x: Any) -> None:
         raise GuardFailure(index, key)
 
 
-VIEWS = (Reshape, Transpose, Broadcast, Slice)
-
-
 def is_view(eqn: Eqn) -> bool:
-    """Whether the result may share memory with the operand."""
-    return isinstance(eqn.op, VIEWS) or bool(getattr(eqn.op, "view", False))
+    """Whether the result may share memory with the operand: operations that can be written through, and a few others."""
+    op = eqn.op
+    return type(op).put is not Primitive.put or isinstance(op, Broadcast) or bool(getattr(op, "view", False))
 
 
 def build(j: Jaxpr, items: Sequence[Item] | None = None, *, guards: bool = True) -> Program:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.aval import WEAK, Aval, aval, promote
+from ..core.aval import WEAK, aval, promote
 from ..core.trace import Copy, Tracer, bind, bind_view, current
 from ..errors import at_line
 from ..ops.elementwise import add, div, equal, floor, greater_equal, less, mul, neg, power, select, sub
@@ -107,22 +107,14 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None, *,
     """As `numpy.arange`. Traced arguments are differentiable, but the number of elements is read from their values."""
     given = (start, stop, step)
     if not any([isinstance(x, Tracer) for x in given]):
-        known = np.arange(*[x for x in given if x is not None], dtype=dtype) if None in given[:2] and step is None else np.arange(
-            start if stop is not None else 0, stop if stop is not None else start, 1 if step is None else step, dtype
-        )
-        return staged(known)
+        return staged(np.arange(start, stop, step, dtype))
     begin, end = (array(0), array(start)) if stop is None else (array(start), array(stop))
     by = array(1 if step is None else step)
-    kind = dtype_of(dtype, strong_dtype(begin, end, by))
+    kind = dtype_of(dtype, promote(begin.a, end.a, by.a))
     length = div(sub(end, begin), by)
     size = max(0, int(-(-length // 1)))
     count = convert(bind(Iota(size, np.dtype(np.int64))), kind)
     return add(mul(count, convert(by, kind)), convert(begin, kind))
-
-
-def strong_dtype(*xs: Tracer) -> np.dtype[Any]:
-    """The dtype of these together; of Python scalars alone NumPy's default for them."""
-    return promote(*[x.a for x in xs])
 
 
 def staged(known: np.ndarray[Any, Any]) -> Any:
@@ -149,8 +141,7 @@ def linspace(
     if n < 0:
         raise ValueError(at_line(f"linspace: the number of samples, {n}, must be non-negative"))
     first, last = array(start), array(stop)
-    inner = np.result_type(promote(first.a, last.a), np.float32 if promote(first.a, last.a).itemsize == 4 and
-                           promote(first.a, last.a).kind in "fc" else np.float64)
+    inner = promote(first.a, last.a, WEAK[float])
     first, last = convert(first, inner), convert(last, inner)
     delta = sub(last, first)
     pieces = n - 1 if endpoint else n
@@ -194,7 +185,7 @@ def geomspace(start: Any, stop: Any, num: Any = 50, endpoint: bool = True, dtype
         return constant(np.geomspace(start, stop, num, endpoint, dtype, axis))
     first, last = array(start), array(stop)
     refuse("geomspace of complex numbers", dtype=first.a.dtype if promote(first.a, last.a).kind == "c" else None)
-    n, inner = int(num), np.result_type(promote(first.a, last.a), np.float32 if first.a.dtype.itemsize == 4 else np.float64)
+    n, inner = int(num), promote(first.a, last.a, WEAK[float])
     first, last = convert(first, inner), convert(last, inner)
     pieces = max(n - 1 if endpoint else n, 1)
     ratio = div(last, first)
@@ -298,11 +289,6 @@ def vander(x: Any, N: Any = None, increasing: bool = False) -> Any:
     exponents = np.arange(n) if increasing else np.arange(n)[::-1]
     kind = np.result_type(v.a.dtype, np.int64)
     return power(reshape(convert(v, kind), (v.a.size, 1)), constant(np.ascontiguousarray(exponents)))
-
-
-def weak_aval(x: Any) -> Aval | None:
-    """The aval of a Python scalar."""
-    return WEAK.get(type(x))
 
 
 # Results of these are index arrays that depend on shapes alone: NumPy's own functions serve inside traces too.

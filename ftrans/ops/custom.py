@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from .. import pytree
 from ..core.aval import Aval
 from ..core.primitive import Primitive
@@ -32,7 +34,8 @@ class StopGradient(Primitive):
 
     @classmethod
     def examples(cls) -> list[Any]:
-        return []
+        x = np.array([0.5, -1.5])
+        return [(cls(), (x,)), (cls(), (x.astype(np.complex64),)), (cls(), (np.arange(2),)), (cls(), (np.float64(2.5),))]
 
 
 def stop_gradient(x: Any) -> Any:

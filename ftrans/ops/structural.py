@@ -203,6 +203,18 @@ class ReduceSum(Primitive):
         x = move_axis(args[0], dims[0], 0)
         return reduce_sum(x, tuple([k + 1 for k in self.axes])), 0
 
+    @classmethod
+    def examples(cls) -> list[Any]:
+        x = np.arange(6.0).reshape(2, 3)
+        return [
+            (cls((0,)), (x,)),
+            (cls((0, 1)), (x * (1 + 2j),)),
+            (cls((1,)), (x.astype(np.float32),)),
+            (cls((0,)), (x > 2,)),
+            (cls((1,)), (x.astype(np.int16),)),
+            (cls((0,)), (np.zeros((0, 3)),)),
+        ]
+
 
 
 class Convert(Primitive):
@@ -234,6 +246,23 @@ class Convert(Primitive):
     def lower(self, b: Any, x: Any) -> Any:
         return b.convert(x, self.dtype.name)
 
+    @classmethod
+    def examples(cls) -> list[Any]:
+        x = np.array([[0.5, -1.5, 2.5]])
+        double, single, whole, paired = (np.dtype(n) for n in ("float64", "float32", "int64", "complex128"))
+        return [
+            (cls(single), (x,)),
+            (cls(double), (x.astype(np.float32),)),
+            (cls(paired), (x,)),
+            (cls(double), (x * (1 + 2j),)),
+            (cls(whole), (x,)),
+            (cls(double), (np.arange(3),)),
+            (cls(np.dtype(bool)), (np.arange(3),)),
+            (cls(single), (2.5,)),
+            (cls(double), (np.float32(2.5),)),
+            (cls(double), (np.zeros((0, 2), np.float32),)),
+        ]
+
 
 class Weaken(Primitive):
     """A scalar as Python's operators on Python scalars give it: weak in promotion."""
@@ -252,6 +281,10 @@ class Weaken(Primitive):
 
     def vmap(self, size: int, args: tuple[Any, ...], dims: tuple[int | None, ...]) -> tuple[Any, Any]:
         return args[0], dims[0]
+
+    @classmethod
+    def examples(cls) -> list[Any]:
+        return [(cls(), (np.float64(2.5),)), (cls(), (np.int64(3),)), (cls(), (np.complex128(1 + 2j),))]
 
 
 def inverse(perm: Sequence[int]) -> tuple[int, ...]:
