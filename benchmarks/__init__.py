@@ -9,11 +9,15 @@ import importlib
 from types import ModuleType
 
 
+class Absent(NotImplementedError):
+    """This library is not installed, or does not do this work: asv skips a benchmark whose setup raises it."""
+
+
 def peer(name: str) -> ModuleType:
-    """The module of this name, or the NotImplementedError by which asv skips the benchmark."""
+    """The module of this name, or the error by which asv skips the benchmark."""
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name != name.partition(".")[0]:
             raise  # the peer is there but broken: a failure, not a reason to skip
-        raise NotImplementedError(f"{name} is not installed") from None
+        raise Absent(f"{name} is not installed") from None

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import ftrans
 
+from . import Absent
+
 MODULES = ("numpy", "ftrans", "jax", "autograd", "numba")
 ROOT = str(Path(ftrans.__file__).parent.parent)  # so that the new process finds the ftrans that is measured
 
@@ -37,7 +39,7 @@ class Import:
 
     def setup(self, module: str) -> None:
         if not installed(module):
-            raise NotImplementedError(f"{module} is not installed")
+            raise Absent(f"{module} is not installed")
 
     def timeraw_import(self, module: str) -> tuple[str, str]:
         return f"import {module}", f"import sys; sys.path.insert(0, {ROOT!r})"

@@ -21,7 +21,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from . import clock
+from . import Absent, clock
 from .bench_import import MODULES, installed, seconds
 from .work import LIBRARIES, TABLES, Work
 
@@ -35,9 +35,8 @@ def measure(work: Work, budget: float) -> tuple[dict[str, float], dict[str, str]
         try:
             work.check(library)
             calls[library] = (lambda k, name=library: work.call(name, k)) if work.fresh else work.prepare(library)
-        except NotImplementedError as absent:
-            if isinstance(absent, RuntimeError) and type(absent) is not NotImplementedError:
-                wrong[library] = f"{type(absent).__name__}: {absent}"
+        except Absent:
+            continue
         except Exception as error:  # shown in the table, and the exit status tells
             wrong[library] = f"{type(error).__name__}: {error}"
     if not calls:

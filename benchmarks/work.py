@@ -10,12 +10,13 @@ compare.py both take their work from the tables at the end, and `agree` compares
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import os
 import random
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +24,7 @@ import numpy as np
 
 import ftrans as ft
 
-from . import hand, peer, tasks
+from . import Absent, hand, peer, tasks
 
 LIBRARIES = ("ftrans", "ftrans now", "jax", "autograd", "numpy", "numba")
 
@@ -54,9 +55,9 @@ class Work:
     covers: tuple[str, ...] = ()
 
     def call(self, library: str, k: int = 0) -> Call:
-        """The call to be timed in round k, not warmed up. NotImplementedError when the library does not do this work."""
+        """The call to be timed in round k, not warmed up. Absent when the library does not do this work."""
         if library not in self.sides:
-            raise NotImplementedError(f"{self.name} is not done by {library}")
+            raise Absent(f"{self.name} is not done by {library}")
         args = self.inputs(k)
         cut = len(args) - len(self.named)
         return self.sides[library](*args[:cut], **dict(zip(self.named, args[cut:], strict=True)))
@@ -451,14 +452,27 @@ def by_name(name: str) -> Work:
 def checked(name: str, library: str) -> Work:
     """The work of this name, its result by this library compared once in a process."""
     work = by_name(name)
-    work.check(library)
+    with no_accidental_skip():
+        work.check(library)
     return work
 
 
 @functools.cache
 def prepared(name: str, library: str) -> Call:
     """The warmed-up call, prepared once in a process: asv sets up before every sample."""
-    return by_name(name).prepare(library)
+    with no_accidental_skip():
+        return by_name(name).prepare(library)
+
+
+@contextlib.contextmanager
+def no_accidental_skip() -> Iterator[None]:
+    """asv skips on any NotImplementedError, but what a library fails to support is a failure of the benchmark."""
+    try:
+        yield
+    except Absent:
+        raise
+    except NotImplementedError as error:
+        raise RuntimeError(str(error)) from error
 
 
 def parameters_of(works: Sequence[Work]) -> tuple[list[str], list[str]]:

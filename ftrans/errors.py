@@ -12,7 +12,7 @@ import os
 import sys
 from functools import lru_cache
 from types import CodeType, FrameType
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -140,7 +140,7 @@ def line_number(code: CodeType, lasti: int) -> int:
     for start, number in dis.findlinestarts(code):
         if start > lasti:
             break
-        line = cast(int, number) if number is not None else line
+        line = line if number is None else number
     return line
 
 

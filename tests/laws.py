@@ -104,7 +104,9 @@ def assert_close(got: Any, want: Any, what: str, tol: float = 1e-9, scale: float
 def assert_same_bits(got: Any, want: Any, what: str) -> None:
     """The same shape, dtype and bits, but any nan for a nan."""
     got, want = np.asarray(got), np.asarray(want)
-    assert (got.shape, got.dtype) == (want.shape, want.dtype), f"{what}: {got.shape} {got.dtype}, expected {want.shape} {want.dtype}"
+    assert (got.shape, got.dtype) == (want.shape, want.dtype), (
+        f"{what}: {got.shape} {got.dtype}, expected {want.shape} {want.dtype}"
+    )
     same = (got == want) & (np.signbit(got.real) == np.signbit(want.real)) if got.dtype.kind in "fc" else got == want
     same = same | ((got != got) & (want != want))
     assert np.all(same), f"{what}: not the same bits:\n got {got}\n expected {want}"
@@ -129,7 +131,9 @@ def described(a: Aval) -> str:
 
 def pairing(ct: Sequence[Any], t: Sequence[Any]) -> float:
     """The real part of the bilinear pairing, sum of ct * t: what transposition preserves, complex or not."""
-    return float(sum([np.sum(np.asarray(c, np.complex128) * np.asarray(v, np.complex128)).real for c, v in zip(ct, t, strict=True)]))
+    return float(
+        sum([np.sum(np.asarray(c, np.complex128) * np.asarray(v, np.complex128)).real for c, v in zip(ct, t, strict=True)])
+    )
 
 
 def magnitude(ct: Sequence[Any], t: Sequence[Any]) -> float:
@@ -216,7 +220,10 @@ def central_difference(op: Primitive, args: Args, tangents: Sequence[Any]) -> tu
     wide = [widened(x) for x in args]
 
     def at(step: float) -> tuple[Any, ...]:
-        moved = [x if t is None else like_input(np.asarray(x) + step * np.asarray(widened(t)), x) for x, t in zip(wide, tangents, strict=True)]
+        moved = [
+            x if t is None else like_input(np.asarray(x) + step * np.asarray(widened(t)), x)
+            for x, t in zip(wide, tangents, strict=True)
+        ]
         return evaluated(op, moved)
 
     rough = any([np.asarray(y).dtype.name in ("float32", "complex64", "float16") for y in at(0.0)])
@@ -354,6 +361,27 @@ def obeys_vmap(op: Primitive, args: Args, seed: int = 0) -> None:
             assert_close(moved, want, what, rounding(op, want))
 
 
+def obeys_out_axes(op: Primitive, args: Args, seed: int = 0) -> None:
+    """The public vmap puts the batch axis of every result where out_axes says: first or last."""
+    rng = np.random.default_rng(seed)
+    axes = tuple([axis_options(x)[-1] for x in args])
+    if all([d is None for d in axes]):
+        return
+    batched = tuple([x if d is None else batch_of(x, d, rng) for x, d in zip(args, axes, strict=True)])
+    rows = [evaluated(op, row(batched, axes, i, args)) for i in range(BATCH)]
+    for axis in (0, -1):
+        try:
+            with np.errstate(all="ignore"):
+                outs = tuple_of(op, ft.vmap(applied(op), in_axes=axes, out_axes=axis)(*batched))
+        except UnsupportedError:
+            return
+        for k, got in enumerate(outs):
+            want = np.stack([np.asarray(r[k]) for r in rows], axis)
+            what = f"{op}: result {k} of vmap with in_axes={axes}, out_axes={axis}"
+            assert_fits(got, want, what)
+            assert_close(got, want, what, rounding(op, want))
+
+
 def axis_choices(args: Args) -> Iterator[tuple[int | None, ...]]:
     """Every choice of None, 0 and last for each argument, not all None; for many arguments a few of them."""
     options = [axis_options(x) for x in args]
@@ -383,10 +411,7 @@ def batch_of(x: Any, d: int, rng: np.random.Generator) -> Any:
 
 def row(batched: Args, axes: Sequence[int | None], i: int, args: Args) -> list[Any]:
     """The arguments of example i of the batch."""
-    return [
-        x if d is None else like_input(np.take(x, i, d), y)
-        for x, d, y in zip(batched, axes, args, strict=True)
-    ]
+    return [x if d is None else like_input(np.take(x, i, d), y) for x, d, y in zip(batched, axes, args, strict=True)]
 
 
 def batched_equation(op: Primitive, batched: Args, axes: Sequence[int | None]) -> tuple[Jaxpr, tuple[Any, ...]]:
@@ -490,6 +515,7 @@ LAWS: dict[str, Callable[[Primitive, Args], None]] = {
     "vjp": obeys_vjp,
     "transpose": obeys_transpose,
     "vmap": obeys_vmap,
+    "out_axes": obeys_out_axes,
     "twice": obeys_transforms,
     "symmetry": obeys_symmetry,
     "jit": obeys_jit,

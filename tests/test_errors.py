@@ -438,7 +438,7 @@ def read_int(x):
 
 
 def read_index(x):
-    return x * [10.0, 20.0, 30.0][ft.numpy.argmax(ft.numpy.stack([x, x + 1.0, x]))]
+    return x * [10.0, 20.0, 30.0][(x * 0.5).astype(int)]
 
 
 def read_float(x):
@@ -463,7 +463,7 @@ def read_mask(x):
 
 
 def read_format(x):
-    assert f"{x}" and str(x) and repr(x)
+    assert f"{x}{x!r}"
     return x * 2.0
 
 
@@ -512,16 +512,16 @@ def test_reads(read, under):
         assert f(x) == expected
         assert f(x) == expected  # the second call may come from a cache
     else:
-        with pytest.raises(expected, match="test_errors.py"):
+        with pytest.raises(expected, match=r"test_errors\.py"):
             f(x)
 
 
 @pytest.mark.parametrize("read", [r for r in READS if r is not read_format], ids=lambda f: f.__name__)
 def test_reads_without_values(read):
     """make_jaxpr and eval_shape have no values to give."""
-    with pytest.raises(errors.FtransError, match="test_errors.py"):
+    with pytest.raises(errors.FtransError, match=r"test_errors\.py"):
         ft.make_jaxpr(read)(2.5)
-    with pytest.raises(errors.FtransError, match="test_errors.py"):
+    with pytest.raises(errors.FtransError, match=r"test_errors\.py"):
         ft.eval_shape(read, 2.5)
 
 
@@ -536,11 +536,9 @@ def test_array_conversion(under):
     f = UNDER[under][1](read_array)
     want = {"jit": 6.25, "grad": 5.0, "jvp": 5.0, "vmap": 6.25}[under]
     try:
-        got = f(2.5)
+        assert f(2.5) == want
     except errors.TracerArrayConversionError as e:
         assert "test_errors.py" in str(e)
-    else:
-        assert got == want
 
 
 def test_plain_conversion_raises():

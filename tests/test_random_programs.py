@@ -138,7 +138,12 @@ def lanes(xp: Any, x: Any, axis: int) -> Any:
 
 def small(xp: Any, f: Fun) -> Fun:
     """f reduced to two numbers, so that Jacobians stay small."""
-    return lambda x: (lambda y: xp.stack([xp.sum(y), xp.sum(xp.sin(y))]))(f(x))
+
+    def run(x: Any) -> Any:
+        y = f(x)
+        return xp.stack([xp.sum(y), xp.sum(xp.sin(y))])
+
+    return run
 
 
 def pulled(lib: Any, xp: Any, f: Fun) -> Fun:
@@ -217,10 +222,10 @@ def test_jit_is_the_function(steps, shape):
     x, c = data(shape), data((3,), 2.0)
     f = program(steps, np, c)
     want = np.asarray(f(x))
-    for compile in ("never", "hot"):
-        g = ft.jit(f, compile=compile)
+    for mode in ("never", "hot"):
+        g = ft.jit(f, compile=mode)
         for _ in range(2):
-            close(g(x), want, compile, 1e-12)
+            close(g(x), want, mode, 1e-12)
 
 
 @given(programs(KINDS), st.lists(st.sampled_from(sorted(STACK)), max_size=4), st.sampled_from(SHAPES))

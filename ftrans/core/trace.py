@@ -118,7 +118,7 @@ class Trace(list[Any]):
         self.masks: dict[int, Any] = {}  # variable -> the `where` that put zeros into it (see ops.pointwise.behind_mask)
         self.owner: Any = None  # (transformation, function) that opened it: shown in error messages
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
     def __enter__(self) -> Trace:
         self.parent = current.trace
@@ -555,11 +555,17 @@ def has_value(x: Any) -> bool:
 # Fast paths: functions of one and two arguments that append to the open trace directly.
 
 
-def unary(op: Primitive) -> Callable[[Any], Any]:
-    """The function that applies a one-argument primitive, about 0.3 µs a call."""
+# What applies a ufunc called with out=, where=, dtype= ...: (op, arguments, options) -> result (set by ftrans.numpy).
+with_options: list[Callable[[Primitive, tuple[Any, ...], dict[str, Any]], Any]] = []
+
+
+def unary(op: Primitive) -> Callable[..., Any]:
+    """The function that applies a one-argument primitive, about 0.3 µs a call, of which 0.02 let it take a ufunc's options."""
     memo: dict[Aval, Aval] = {}
 
-    def call(x: Any, /) -> Any:
+    def call(x: Any, /, *more: Any, **options: Any) -> Any:
+        if more or options:
+            return with_options[0](op, (x, *more), options)
         if type(x) is Tracer:
             t = x.t
             if t.top:
@@ -584,7 +590,7 @@ def unary(op: Primitive) -> Callable[[Any], Any]:
     return call
 
 
-def binary(op: Primitive, slow: Callable[[Primitive, Any, Any], Any] = bind) -> Callable[[Any, Any], Any]:
+def binary(op: Primitive, slow: Callable[[Primitive, Any, Any], Any] = bind) -> Callable[..., Any]:
     """The function that applies a two-argument primitive; a Python float becomes a constant on the way.
 
     slow: what is called instead for unusual operands (other than tracers of the innermost trace and Python scalars) and, where
@@ -592,7 +598,9 @@ def binary(op: Primitive, slow: Callable[[Primitive, Any, Any], Any] = bind) -> 
     """
     memo: dict[Aval, dict[Aval, Aval]] = {}
 
-    def call(x: Any, y: Any, /) -> Any:
+    def call(x: Any, y: Any, /, *more: Any, **options: Any) -> Any:
+        if more or options:
+            return with_options[0](op, (x, y, *more), options)
         if type(x) is Tracer:
             t = x.t
             if not t.top:

@@ -136,7 +136,7 @@ def pick(fun: Any, args: tuple[Any, ...], kwargs: dict[str, Any], argnums: Argnu
         trees = [args[argnums]]
         leaves, tree = pytree.flatten(trees)
         return Picked([argnums], True, trees, leaves, tree, args, kwargs)
-    single = isinstance(argnums, int | str | np.integer)
+    single = isinstance(argnums, (int, str, np.integer))
     wanted: Sequence[Any] = tuple(argnums) if isinstance(argnums, list | tuple | range) else (argnums,)
     places: list[int | str] = []
     for a in wanted:
@@ -150,10 +150,10 @@ def place_of(fun: Any, args: tuple[Any, ...], kwargs: dict[str, Any], a: Any, wh
     """One entry of argnums -> an index into args or a key of kwargs."""
     if isinstance(a, str):
         if a in kwargs:
-            return a
+            return str(a)
         names = parameter_names(fun)
         if a in names and names.index(a) < len(args):
-            return names.index(a)
+            return int(names.index(a))
         raise ArgumentError(at_line(f"{who}: the call has no argument named {a!r}", hint=f"the function's parameters are {names}"))
     if not isinstance(a, int | np.integer) or isinstance(a, bool):
         raise ArgumentError(at_line(f"{who}: argnums must be ints or names, got {shown(a)} of type {type(a).__name__}"))

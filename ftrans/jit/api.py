@@ -189,9 +189,10 @@ class Jitted:
                 if retrace is None:
                     leaves, tree = pytree.flatten((tuple(values), {}))
                     retrace = [input_of(x, lambda: "") for x in leaves], tree, None
+                inputs, tree, rebuild = retrace
                 if len(entry.variants) >= MAX_TRACES:
-                    return self.plain(*retrace, full=entry)
-                return self.trace(entry, *retrace, outcomes)
+                    return self.plain(inputs, tree, rebuild, entry)
+                return self.trace(entry, inputs, tree, rebuild, outcomes)
             entry.last = variant
             return pytree.unflatten(variant.out_tree, outs)
 

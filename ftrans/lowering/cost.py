@@ -21,11 +21,11 @@ def gain_and_price(j: Jaxpr, plan: Any) -> tuple[float, float]:
     gain = price = 0.0
     for item in plan:
         if isinstance(item, KernelStep):
-            plain = sum([step_cost(eqn, j) for eqn in item.eqns])  # type: ignore[attr-defined]
+            plain = sum([step_cost(eqn, j) for eqn in item.eqns], 0.0)
             known = [j.avals[v] for v in (*item.ins, *item.outs) if v in j.avals]  # a plan adds converted scalars of its own
             moved = sum([a.size * a.dtype.itemsize for a in known])
             gain += plain - (KERNEL_CALL + moved * PER_BYTE)
-            price += PER_KERNEL + PER_OP * len(item.eqns)  # type: ignore[attr-defined]
+            price += PER_KERNEL + PER_OP * len(item.eqns)
     return gain, price
 
 

@@ -104,7 +104,7 @@ def operand_names(op: Primitive, avals: tuple[Aval, ...]) -> tuple[str, ...]:
     found = op.memo.get(key)
     if found is None:
         found = op.memo[key] = tuple([d.name for d in op.operand_dtypes(*avals)])
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def tries_to_lower(op: Primitive, avals: tuple[Aval, ...], out: Aval) -> bool:

@@ -39,6 +39,7 @@ class GuardFailure(Exception):
 class KernelStep:
     """A kernel in a plan: compiled code that reads and writes slots. `bind(slot_of)` gives the function of the slot list."""
 
+    eqns: list[Eqn]
     ins: tuple[int, ...]
     outs: tuple[int, ...]
 

@@ -37,10 +37,9 @@ def array_(
 @implements(np.asarray, np.asanyarray)
 def asarray(a: Any, dtype: Any = None, order: Any = None, *, device: Any = None, copy: Any = None, like: Any = None) -> Any:
     """As `numpy.asarray`: the array itself where it is one (of this dtype)."""
-    if not isinstance(a, Tracer) and not contains_tracer(a):
-        a = a if isinstance(a, np.ndarray) else np.asarray(a, dtype)
-    x = array(a)
-    if x.a.scalar:
+    known = not isinstance(a, Tracer | np.ndarray) and not contains_tracer(a)
+    x = array(np.asarray(a, dtype) if known else a)
+    if x.a.scalar or known:
         x = bind(Copy(), x)
     changed = x if dtype is None else convert(x, dtype_of(dtype))
     return bind(Copy(), x) if copy and changed is x else changed
@@ -264,25 +263,27 @@ def atleast_3d(*arys: Any) -> Any:
 @implements(np.shape)
 def shape(a: Any) -> tuple[int, ...]:
     """As `numpy.shape`."""
-    return array(a).a.shape
+    return array(a).a.shape if is_traced(a) else np.shape(a)
 
 
 @implements(np.ndim)
 def ndim(a: Any) -> int:
     """As `numpy.ndim`."""
-    return array(a).a.ndim
+    return array(a).a.ndim if is_traced(a) else np.ndim(a)
 
 
 @implements(np.size)
 def size(a: Any, axis: Any = None) -> int:
     """As `numpy.size`."""
+    if not is_traced(a):
+        return np.size(a, axis)
     x = array(a)
-    if axis is None:
-        return x.a.size
-    total = 1
-    for k in axes_of(axis, x.ndim, "size"):
-        total *= x.a.shape[k]
-    return total
+    return int(np.prod([x.a.shape[k] for k in (range(x.ndim) if axis is None else axes_of(axis, x.ndim, "size"))], dtype=np.int64))
+
+
+def is_traced(x: Any) -> bool:
+    """Whether x is or contains a traced array."""
+    return isinstance(x, Tracer) or contains_tracer(x)
 
 
 @implements(np.resize)
@@ -302,7 +303,7 @@ def resize(a: Any, new_shape: Any) -> Any:
 @implements(np.iscomplexobj)
 def iscomplexobj(x: Any) -> bool:
     """As `numpy.iscomplexobj`."""
-    return bool(array(x).a.dtype.kind == "c")
+    return bool(array(x).a.dtype.kind == "c") if is_traced(x) else np.iscomplexobj(x)
 
 
 @implements(np.isrealobj)

@@ -47,7 +47,8 @@ def grad(
         _, aux, slope = differentiate(fun, args, kwargs, options, "grad")
         return (slope, aux) if has_aux else slope
 
-    return named_like(fun, "grad")(gradient)
+    named_like(fun, "grad")(gradient)
+    return gradient
 
 
 @decorator
@@ -72,7 +73,8 @@ def value_and_grad(
         value, aux, slope = differentiate(fun, args, kwargs, options, "value_and_grad")
         return ((value, aux) if has_aux else value), slope
 
-    return named_like(fun, "value_and_grad")(both)
+    named_like(fun, "value_and_grad")(both)
+    return both
 
 
 Options = tuple[Argnums, bool, bool, bool]

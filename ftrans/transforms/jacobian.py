@@ -206,7 +206,7 @@ def jacobian(fun: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = Fals
     def build(j: Jaxpr, n_active: int, n_out: int) -> Jaxpr:
         n_in = sum([a.size for a in j.in_avals[:n_active]])
         rows = sum([a.size for a in j.out_avals[:n_out]])
-        return (forward_jacobian_jaxpr if n_in <= rows else reverse_jacobian_jaxpr)(j, n_active, n_out)  # type: ignore[no-any-return]
+        return (forward_jacobian_jaxpr if n_in <= rows else reverse_jacobian_jaxpr)(j, n_active, n_out)
 
     return make_jacobian(fun, argnums, has_aux, holomorphic, "jacobian", build)
 
@@ -235,8 +235,6 @@ def hvp(fun: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, 
     >>> hvp(lambda x: np.sum(x**3), (np.array([1.0, 2.0]),), (np.array([1.0, 1.0]),))
     array([ 6., 12.])
     """
-    if not isinstance(primals, tuple | list):
-        primals, tangents = (primals,), (tangents,)
     argnums: Argnums = 0 if len(primals) == 1 else tuple(range(len(primals)))
     gradient = grad(fun, argnums=argnums, has_aux=has_aux)
     if has_aux:

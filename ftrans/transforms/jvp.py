@@ -17,7 +17,7 @@ from ..core.check import checked
 from ..core.jaxpr import Jaxpr, derived
 from ..core.run import run, run_traced
 from ..core.trace import Trace, Tracer
-from ..core.wrap import input_of, owner_name, trace_call
+from ..core.wrap import input_of, trace_call
 from ..errors import ArgumentError, DifferentiationError, ShapeError, at_line
 from ..ops.structural import fit, zeros_of
 
@@ -166,11 +166,6 @@ def like(x: Any, a: Aval) -> Any:
 def fit_exact(x: Tracer, want: Aval) -> Any:
     """A traced tangent converted to exactly the aval of an input."""
     return fit(x, want)
-
-
-def owner(fun: Any) -> str:
-    """The name for messages."""
-    return owner_name("jvp", fun)
 
 
 __all__ = ["check_tangent", "float0", "full_jvp_jaxpr", "jvp", "jvp_jaxpr", "like", "tangent_aval"]

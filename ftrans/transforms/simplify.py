@@ -23,7 +23,8 @@ def simplify(j: Jaxpr) -> Jaxpr:
     """j without repeated and without trivial equations."""
     same: dict[int, int] = {}  # variable -> the earlier variable it equals
     seen: dict[Any, tuple[int, ...]] = {}
-    lits, pool = {}, {}
+    lits: dict[int, Any] = {}
+    pool: dict[Any, int] = {}
     for v, value in j.lits.items():  # equal literals become one variable
         key = (type(value), outcome_key(value), j.avals[v])
         if key in pool:

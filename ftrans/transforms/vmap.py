@@ -14,8 +14,8 @@ from ..core.aval import Aval, aval
 from ..core.check import checked
 from ..core.jaxpr import Jaxpr, derived
 from ..core.run import run
-from ..core.trace import Trace, Tracer
-from ..core.wrap import decorator, input_of, named_like, owner_name, trace_call
+from ..core.trace import Trace, Tracer, owner_name
+from ..core.wrap import decorator, input_of, named_like, trace_call
 from ..errors import ArgumentError, BatchSizeError, at_line
 from ..ops.structural import broadcast, move_axis, reshape
 
@@ -38,21 +38,22 @@ def vmap_jaxpr(j: Jaxpr, size: int, dims: tuple[int | None, ...]) -> tuple[Jaxpr
             env[v], where[v] = t.input(batched_aval(j.avals[v], size, d)), d
         for v, value in j.lits.items():
             env[v], where[v] = t.const(value, j.avals[v]), None
+        outs: Any
+        out_dims: Any
         for eqn in j.eqns:
             t.src = eqn.loc or ()
             ins = tuple([env[v] for v in eqn.ins])
             places = tuple([where[v] for v in eqn.ins])
             if all([d is None for d in places]):
-                out, dim = t.record(eqn.op, ins), None
-                outs, out_dims = (out, (None,) * len(eqn.outs)) if eqn.op.multiple else ((out,), (dim,))
+                out = t.record(eqn.op, ins)
+                outs, out_dims = (out if eqn.op.multiple else (out,)), (None,) * len(eqn.outs)
             else:
                 result, result_dims = eqn.op.vmap(size, ins, places)
                 outs, out_dims = (result, result_dims) if eqn.op.multiple else ((result,), (result_dims,))
             for v, x, d in zip(eqn.outs, outs, out_dims, strict=True):
                 env[v], where[v] = lane_dtype(x, j.avals[v], size, d), d
-        out_dims = tuple([where[v] for v in j.outs])
         results = [env[v].i for v in j.outs]
-    return checked(Jaxpr.from_trace(t, results, baked=True)), out_dims
+    return checked(Jaxpr.from_trace(t, results, baked=True)), tuple([where[v] for v in j.outs])
 
 
 def lane_dtype(x: Tracer, a: Aval, size: int, dim: int | None) -> Tracer:
@@ -97,7 +98,7 @@ def vmap(
         name = leaf_names(args, kwargs)
         inputs = [input_of(x, lambda k=k: f"vmap: {name(k)}") for k, x in enumerate(leaves)]  # type: ignore[misc]
         axes = [*prefix_axes(in_axes, args, "in_axes"), *[0] * len(pytree.leaves(kwargs))]
-        dims = [canonical_axis(d, a, lambda k=k: f"vmap: {name(k)}") for k, (d, (_, a)) in enumerate(zip(axes, inputs, strict=True))]
+        dims = [canonical_axis(d, a, k, name) for k, (d, (_, a)) in enumerate(zip(axes, inputs, strict=True))]
         size = batch_size(dims, [a for _, a in inputs], name, axis_size)
         lanes = [
             (None, lane_aval(a, d)) if d is not None else (x, a) for (x, a), d in zip(inputs, dims, strict=True)
@@ -134,16 +135,16 @@ def prefix_axes(in_axes: Any, args: tuple[Any, ...], what: str) -> list[Any]:
     return pytree.broadcast_prefix(in_axes, args, is_leaf=is_none)
 
 
-def canonical_axis(d: Any, a: Aval, name: Callable[[], str]) -> int | None:
+def canonical_axis(d: Any, a: Aval, k: int, name: Callable[[int], str]) -> int | None:
     """A non-negative axis of the argument, or None."""
     if d is None:
         return None
     if not isinstance(d, int) or isinstance(d, bool):
-        raise ArgumentError(at_line(f"{name()}: the mapped axis must be an int or None, got {d!r}"))
+        raise ArgumentError(at_line(f"vmap: {name(k)}: the mapped axis must be an int or None, got {d!r}"))
     if not -a.ndim <= d < a.ndim:
         raise ArgumentError(
             at_line(
-                f"{name()} has shape {a.shape}, which has no axis {d} to map over",
+                f"vmap: {name(k)} has shape {a.shape}, which has no axis {d} to map over",
                 hint="say in_axes=None for arguments that all lanes share" if not a.ndim else f"axes go from {-a.ndim} to {a.ndim - 1}",
             )
         )
@@ -183,7 +184,7 @@ def lane_aval(a: Aval, d: int) -> Aval:
 
 def check_out_axes(wanted: list[Any], avals: list[Aval], dims: tuple[int | None, ...], who: str) -> tuple[int | None, ...]:
     """The axes asked for, checked against the results."""
-    out = []
+    out: list[int | None] = []
     for k, (axis, a, d) in enumerate(zip(wanted, avals, dims, strict=True)):
         if axis is None:
             if d is not None:
