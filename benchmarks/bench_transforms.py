@@ -6,7 +6,7 @@ from .work import TRANSFORMS, parameters_of, prepared
 
 
 class Transforms:
-    """One call of the transformed function, transformation included."""
+    """One call of the transformed function; what the transformation does at every call is part of it."""
 
     params = parameters_of(TRANSFORMS)
     param_names = ("work", "library")

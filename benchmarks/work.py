@@ -3,9 +3,9 @@
     work = by_name("softmax 2000x500")
     call = work.prepare("jax")          # builds and warms up; call() does the work and waits for the result
 
-A task is a plain NumPy function; `behind_np(f, jax.numpy)` is the same code with another module behind the name `np`, as a user
-would import it. Only what NumPy and numba need to do by hand (gradients, loops) is written again. The asv benchmarks and
-compare.py both take their work from the tables at the end, and `agree` compares the results before anything is timed.
+The tasks stand in tasks.py; only what NumPy and numba need to do by hand (gradients, loops) is written again, in hand.py; how
+each library is called stands in libraries.py. The asv benchmarks and compare.py take their work from the tables at the end, and
+results are compared before anything is timed.
 """
 
 from __future__ import annotations
@@ -15,21 +15,16 @@ import functools
 import itertools
 import os
 import random
-import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-import ftrans as ft
-
-from . import Absent, hand, peer, tasks
+from . import Absent, hand, tasks
+from .libraries import Call, Side, Transform, agree, by_autograd, by_ftrans, by_jax, by_numba, by_numpy, grad, plain, value_and_grad
 
 LIBRARIES = ("ftrans", "ftrans now", "jax", "autograd", "numpy", "numba")
-
-Call = Callable[[], Any]
-Side = Callable[..., Call]  # (*args, **kwargs of the work) -> the call to be timed
 
 
 @dataclass(frozen=True)
@@ -82,125 +77,6 @@ class Work:
         for _ in range(3):
             call()
         return call
-
-
-def agree(one: Any, two: Any, what: str) -> None:
-    """AssertionError unless two results have the same structure, shapes and dtypes, and the same numbers up to rounding."""
-    if isinstance(two, dict):
-        assert sorted(one) == sorted(two), f"{what}: {sorted(one)} and {sorted(two)}"
-        for key in two:
-            agree(one[key], two[key], f"{what}[{key!r}]")
-    elif isinstance(two, list | tuple):
-        assert len(one) == len(two), f"{what}: {len(one)} and {len(two)} results"
-        for k, (x, y) in enumerate(zip(one, two, strict=True)):
-            agree(x, y, f"{what}[{k}]")
-    else:
-        x, y = np.asarray(one), np.asarray(two)
-        assert x.dtype == y.dtype, f"{what}: dtypes {x.dtype} and {y.dtype}"
-        if x.dtype.kind not in "fc":
-            assert x.shape == y.shape, f"{what}: shapes {x.shape} and {y.shape}"
-            assert np.all(x == y), what
-            return
-        tolerance = 1e-3 if x.dtype.itemsize // (1 + (x.dtype.kind == "c")) < 8 else 1e-9
-        np.testing.assert_allclose(x, y, rtol=tolerance, atol=tolerance * np.max(np.abs(y), initial=0.0), err_msg=what)
-
-
-# Sides: a function for one library
-
-
-def behind_np(f: Any, module: types.ModuleType) -> Any:
-    """The same code with another module behind the name `np`."""
-    same = types.FunctionType(f.__code__, f.__globals__ | {"np": module}, f.__name__, f.__defaults__, f.__closure__)
-    same.__kwdefaults__ = f.__kwdefaults__
-    return same
-
-
-def renewed(f: Any) -> Any:
-    """The same code as a function object that no cache has seen."""
-    return behind_np(f, f.__globals__["np"])
-
-
-Transform = Callable[[Any, Any], Any]  # (module with JAX's names, f) -> the function to call
-
-
-def plain(library: Any, f: Any) -> Any:
-    """No transformation."""
-    return f
-
-
-def by_ftrans(transform: Transform, f: Any = None, jit: str | None = None) -> Side:
-    """transform(ftrans, f), under jit in a compile mode if one is given. Without f the first argument is the function."""
-
-    def side(*args: Any, **kwargs: Any) -> Call:
-        fun, rest = (renewed(args[0]), args[1:]) if f is None else (f, args)
-        made = transform(ft, fun)
-        return functools.partial(ft.jit(made, compile=jit) if jit else made, *rest, **kwargs)
-
-    return side
-
-
-def by_jax(transform: Transform, f: Any = None, jit: bool = False) -> Side:
-    """transform(jax, f) in 64-bit mode, with the inputs on the device beforehand, waiting for the result."""
-
-    def side(*args: Any, **kwargs: Any) -> Call:
-        jax = peer("jax")
-        jax.config.update("jax_enable_x64", True)
-        fun, rest = (args[0], args[1:]) if f is None else (f, args)
-        made = transform(jax, behind_np(fun, peer("jax.numpy")))
-        call = functools.partial(jax.jit(made) if jit else made, *on_device(rest), **on_device(kwargs))
-        if jit:  # one executable makes all results: to wait for one of them is enough, and costs less
-            return lambda: wait_for_one(call())
-        return lambda: jax.block_until_ready(call())
-
-    return side
-
-
-def on_device(x: Any) -> Any:
-    """ndarrays as JAX arrays; numbers stay what they are."""
-    if isinstance(x, dict):
-        return {key: on_device(v) for key, v in x.items()}
-    if isinstance(x, list | tuple):
-        return tuple([on_device(v) for v in x])
-    return peer("jax").device_put(x).block_until_ready() if isinstance(x, np.ndarray) else x
-
-
-def wait_for_one(result: Any) -> Any:
-    """The result, once an array of it is there."""
-    one = result
-    while isinstance(one, dict | list | tuple):
-        one = next(iter(one.values())) if isinstance(one, dict) else one[-1]
-    if hasattr(one, "block_until_ready"):
-        one.block_until_ready()
-    return result
-
-
-def by_autograd(transform: Transform, f: Any = None) -> Side:
-    """transform(autograd, f)."""
-
-    def side(*args: Any, **kwargs: Any) -> Call:
-        autograd = peer("autograd")
-        fun, rest = (args[0], args[1:]) if f is None else (f, args)
-        return functools.partial(transform(autograd, behind_np(fun, peer("autograd.numpy"))), *rest, **kwargs)
-
-    return side
-
-
-def by_numpy(f: Any = None) -> Side:
-    """The function itself, or its derivative written by hand."""
-    return lambda *args, **kwargs: functools.partial(f, *args, **kwargs) if f else functools.partial(*args, **kwargs)
-
-
-def by_numba(f: Any) -> Side:
-    """Loops written by hand and compiled by numba."""
-    return lambda *args, **kwargs: functools.partial(peer("numba").njit(f), *args, **kwargs)
-
-
-def grad(library: Any, f: Any) -> Any:
-    return library.grad(f)
-
-
-def value_and_grad(library: Any, f: Any) -> Any:
-    return library.value_and_grad(f)
 
 
 # Inputs
@@ -421,7 +297,10 @@ TRANSFORMS = (
         "jvp", tasks.vector, lambda lib, f: lambda x, v: lib.jvp(f, (x,), (v,)), lambda lib, f: lambda x, v: lib.make_jvp(f)(x)(v)
     ),
     transformed(
-        "vjp", tasks.vector, lambda lib, f: lambda x, v: lib.vjp(f, x)[1](v)[0], lambda lib, f: lambda x, v: lib.make_vjp(f)(x)[0](v)
+        "vjp",
+        tasks.vector,
+        lambda lib, f: lambda x, v: lib.vjp(f, x)[1](v)[0],
+        lambda lib, f: lambda x, v: lib.make_vjp(f)(x)[0](v),
     ),
     transformed("linearize", tasks.vector, lambda lib, f: lambda x, v: lib.linearize(f, x)[1](v)),
     transformed("linear_transpose", tasks.linear, lambda lib, f: lambda x, v: lib.linear_transpose(f, x)(v)[0]),
@@ -429,14 +308,17 @@ TRANSFORMS = (
     transformed("jacrev", tasks.vector, of_first(lambda lib, f: lib.jacrev(f)), of_first(lambda lib, f: lib.jacobian(f))),
     transformed("jacobian", tasks.vector, of_first(lambda lib, f: lib.jacobian(f)), of_first(lambda lib, f: lib.jacobian(f))),
     transformed("hessian", tasks.scalar, of_first(lambda lib, f: lib.hessian(f)), of_first(lambda lib, f: lib.hessian(f))),
-    transformed(
-        "hvp", tasks.scalar, hvp, lambda lib, f: lambda x, v: lib.hessian_vector_product(f)(x, v), jax=hvp_of_jax
-    ),
+    transformed("hvp", tasks.scalar, hvp, lambda lib, f: lib.hessian_vector_product(f), jax=hvp_of_jax),
     transformed("vmap", tasks.mapped, of_first(lambda lib, f: lib.vmap(f))),
-    transformed("vmap of grad", tasks.mapped, of_first(lambda lib, f: lib.vmap(lib.grad(f))), of_first(lambda lib, f: lib.elementwise_grad(f))),
+    transformed(
+        "vmap of grad",
+        tasks.mapped,
+        of_first(lambda lib, f: lib.vmap(lib.grad(f))),
+        of_first(lambda lib, f: lib.elementwise_grad(f)),
+    ),
     transformed("eval_jaxpr", tasks.vector, eval_jaxpr, jax=eval_jaxpr_of_jax),
     transformed("stop_gradient", tasks.scalar, of_first(lambda lib, f: lib.grad(lambda x: f(x) * f(lib.lax.stop_gradient(x))))),
-)  # fmt: skip
+)
 
 TABLES: dict[str, tuple[Work, ...]] = {
     "trace": TRACE, "eager": EAGER, "transforms": TRANSFORMS, "jit call": JIT_CALL, "compile": COMPILE, "steady": STEADY,

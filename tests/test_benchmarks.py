@@ -25,8 +25,9 @@ def load(name: str) -> Any:
     """A module of the benchmarks, which are a package beside the tests and not an installed one."""
     if "benchmarks" not in sys.modules:
         folder = ROOT / "benchmarks"
-        spec = importlib.util.spec_from_file_location("benchmarks", folder / "__init__.py", submodule_search_locations=[str(folder)])
-        assert spec is not None and spec.loader is not None
+        spec: Any = importlib.util.spec_from_file_location(
+            "benchmarks", folder / "__init__.py", submodule_search_locations=[str(folder)]
+        )
         sys.modules["benchmarks"] = package = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(package)
     return importlib.import_module(f"benchmarks.{name}")
@@ -93,13 +94,14 @@ def test_missing_peer_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_different_results_are_found() -> None:
-    work = load("work")
+    work, libraries = load("work"), load("libraries")
     x = np.arange(3.0)
-    work.agree({"a": (x, 1.0)}, {"a": (x + 1e-14, 1.0)}, "equal up to rounding")
+    libraries.agree({"a": (x, 1.0)}, {"a": (x + 1e-14, 1.0)}, "equal up to rounding")
     for other in (x + 1e-3, x.astype("float32"), x[:2], x[:, None]):
         with pytest.raises(AssertionError):
-            work.agree([other], [x], "different")
-    wrong = work.Work("sum", lambda k: (x,), {"numpy": work.by_numpy(np.sum), "ftrans": work.by_ftrans(work.plain, np.mean)})
+            libraries.agree([other], [x], "different")
+    sides = {"numpy": libraries.by_numpy(np.sum), "ftrans": libraries.by_ftrans(libraries.plain, np.mean)}
+    wrong = work.Work("sum", lambda k: (x,), sides)
     with pytest.raises(AssertionError, match="ftrans against numpy"):
         wrong.check("ftrans")
 

@@ -463,7 +463,8 @@ def read_mask(x):
 
 
 def read_format(x):
-    assert f"{x}{x!r}"
+    text = f"{x}{x!r}"
+    assert text
     return x * 2.0
 
 

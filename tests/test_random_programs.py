@@ -20,6 +20,8 @@ import ftrans as ft
 Fun = Callable[[Any], Any]
 Step = tuple[str, int, int, int]
 
+EFFORT = int(os.environ.get("FTRANS_EFFORT", "1"))  # FTRANS_EFFORT=20 searches longer
+
 SHAPES = [(), (1,), (3,), (2, 3), (3, 1), (0,), (2, 1, 3)]
 
 
@@ -116,7 +118,7 @@ def program(steps: list[Step], xp: Any, constant: np.ndarray) -> Fun:
     """The function x -> array that a list of steps stands for."""
 
     def run(x: Any) -> Any:
-        values = [x, constant]
+        values = [x, constant + 0.0 * xp.sum(x)]  # a value of the program, so that it can be written to
         for kind, i, j, k in steps:
             new = VALUED[kind](xp, values[i % len(values)], values[j % len(values)], k)
             values.append(new if new.size <= 60 else xp.sum(new, axis=0) * 0.1)
@@ -180,8 +182,8 @@ WITHOUT_VMAP = [name for name in STACK if not name.startswith("vmap")]
 numbers = st.integers(0, 30)
 
 
-def programs(kinds: Any, most: int = 6) -> st.SearchStrategy[list[Step]]:
-    return st.lists(st.tuples(st.sampled_from(sorted(kinds)), numbers, numbers, numbers), min_size=1, max_size=most)
+def programs(kinds: Any, most: int = 8) -> st.SearchStrategy[list[Step]]:
+    return st.lists(st.tuples(st.sampled_from(sorted(kinds)), numbers, numbers, numbers), min_size=3, max_size=most)
 
 
 def stacked(names: list[str], lib: Any, xp: Any, f: Fun) -> Fun:
@@ -216,6 +218,7 @@ def tiers_agree(steps: list[Step], names: list[str], shape: tuple[int, ...], *, 
         close(hot(other), f(other), "compiled, on other values")
 
 
+@settings(max_examples=40 * EFFORT)
 @given(programs(VALUED), st.sampled_from(SHAPES))
 def test_jit_is_the_function(steps, shape):
     """Without transformations: plain NumPy is the reference, in value, shape and dtype."""
@@ -228,7 +231,8 @@ def test_jit_is_the_function(steps, shape):
             close(g(x), want, mode, 1e-12)
 
 
-@given(programs(KINDS), st.lists(st.sampled_from(sorted(STACK)), max_size=4), st.sampled_from(SHAPES))
+@settings(max_examples=60 * EFFORT)
+@given(programs(KINDS), st.lists(st.sampled_from(sorted(STACK)), min_size=1, max_size=4), st.sampled_from(SHAPES))
 @example([("unary", 0, 0, 0), ("product", 2, 0, 0)], ["grad", "vmap", "jit", "grad"], (3,))
 @example([("reduction", 0, 0, 3)], ["vmap last", "jacrev"], (2, 3))
 @example([("unary", 0, 0, 2)], ["jvp along x", "jvp along x", "grad", "grad"], ())
@@ -236,19 +240,20 @@ def test_cold(steps, names, shape):
     tiers_agree(steps, names, shape, compiled=False)
 
 
-@settings(max_examples=12)
-@given(programs(KINDS, 4), st.lists(st.sampled_from(sorted(STACK)), max_size=3), st.sampled_from(SHAPES))
+@settings(max_examples=12 * EFFORT)
+@given(programs(KINDS, 5), st.lists(st.sampled_from(sorted(STACK)), max_size=3), st.sampled_from(SHAPES))
 def test_compiled(steps, names, shape):
     tiers_agree(steps, names, shape, compiled=True)
 
 
-@given(programs(VALUED), st.lists(st.sampled_from(WITHOUT_VMAP), max_size=4), st.sampled_from(SHAPES))
+@settings(max_examples=40 * EFFORT)
+@given(programs(VALUED), st.lists(st.sampled_from(WITHOUT_VMAP), min_size=1, max_size=4), st.sampled_from(SHAPES))
 def test_control_flow(steps, names, shape):
     tiers_agree([*steps, ("branch", len(steps) + 1, 0, 2)], names, shape, compiled=False)
 
 
-@settings(max_examples=20)
-@given(programs(KINDS, 4), st.lists(st.sampled_from(sorted(STACK)), min_size=1, max_size=2), st.sampled_from(SHAPES))
+@settings(max_examples=20 * EFFORT)
+@given(programs(KINDS, 5), st.lists(st.sampled_from(sorted(STACK)), min_size=1, max_size=2), st.sampled_from(SHAPES))
 def test_derivative_along_a_line(steps, names, shape):
     """The outermost derivative is the central difference of what stands below it."""
     x, c = data(shape), data((3,), 2.0)
@@ -261,7 +266,7 @@ def test_derivative_along_a_line(steps, names, shape):
 
 
 @pytest.mark.oracle
-@settings(max_examples=25)
+@settings(max_examples=25 * EFFORT)
 @given(programs(KINDS, 5), st.lists(st.sampled_from(sorted(STACK)), max_size=3), st.sampled_from(SHAPES))
 def test_jax(steps, names, shape):
     """The same program under the same transformations in jax."""

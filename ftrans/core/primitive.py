@@ -16,14 +16,15 @@ values; one with `multiple = True` gives and takes tuples.
 
 from __future__ import annotations
 
+import inspect
 import re
-from dataclasses import dataclass, fields
 from typing import Any, ClassVar, dataclass_transform
 
 from ..errors import NotDifferentiableError, UnsupportedError
 from .aval import Aval
 
 registry: dict[str, type[Primitive]] = {}
+NOT_FIELDS = ("nin", "nout", "name", "memo")  # annotated, but properties of the class
 
 
 class PrimitiveMeta(type):
@@ -39,11 +40,21 @@ class PrimitiveMeta(type):
             return interned[key]
         except KeyError:
             pass
-        new = super().__call__(*params, **named)
-        values = tuple(getattr(new, name) for name in cls._field_names)  # type: ignore[attr-defined]
+        values = cls.parameters(params, named)
+        new = object.__new__(cls)
+        vars(new).update(zip(cls._fields, values, strict=True), memo={})  # type: ignore[attr-defined]
         new = interned.setdefault((values, *map(type, values)), new)
         interned[key] = new
         return new
+
+    def parameters(cls, params: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
+        """One value for each field, from positions, names and defaults."""
+        names = cls._fields  # type: ignore[attr-defined]
+        values = dict(zip(names, params, strict=False)) | named
+        missing = [n for n in names if n not in values and not hasattr(cls, n)]
+        if len(params) > len(names) or missing or len(values) < len(params) + len(named) or not values.keys() <= set(names):
+            raise TypeError(f"{cls.__name__} has the parameters {names}, got {params} and {named}")
+        return tuple([values[n] if n in values else getattr(cls, n) for n in names])
 
 
 @dataclass_transform(frozen_default=True, eq_default=False)
@@ -68,16 +79,14 @@ class Primitive(metaclass=PrimitiveMeta):
     abstract: ClassVar[bool] = True
     name: ClassVar[str] = "primitive"
     memo: dict[Any, Any]
-    _field_names: ClassVar[tuple[str, ...]] = ()
+    _fields: ClassVar[tuple[str, ...]] = ()
     _interned: ClassVar[dict[Any, Any]] = {}
 
     def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        # Only the class's own annotations are its parameters; `nin` and `nout` may be overridden by plain values.
-        own = cls.__dict__.get("__annotations__", {})
-        cls.__annotations__ = {k: v for k, v in own.items() if k not in ("nin", "nout", "name") and "ClassVar" not in str(v)}
-        dataclass(frozen=True, eq=False, repr=False)(cls)
-        cls._field_names = tuple(f.name for f in fields(cls))  # type: ignore[arg-type]
+        # Fields as in a dataclass, which would take 1 ms of the import for each of more than a hundred primitives.
+        own = [n for n, kind in inspect.get_annotations(cls).items() if "ClassVar" not in str(kind) and n not in NOT_FIELDS]
+        cls._fields = tuple(dict.fromkeys([*cls._fields, *own]))
         cls._interned = {}
         cls.abstract = abstract
         if "name" not in cls.__dict__:
@@ -88,17 +97,15 @@ class Primitive(metaclass=PrimitiveMeta):
                 raise TypeError(f"two primitives are named {cls.name!r}: {known.__module__} and {cls.__module__}")
             registry[cls.name] = cls
 
-    def __new__(cls, *params: Any, **named: Any) -> Any:
-        new = object.__new__(cls)
-        object.__setattr__(new, "memo", {})
-        return new
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"{self!r} is shared by all equations that use it, so its {name} cannot be set")
 
     def __repr__(self) -> str:
-        shown = ",".join(f"{name}={getattr(self, name)!r}" for name in self._field_names)
+        shown = ",".join(f"{name}={getattr(self, name)!r}" for name in self._fields)
         return f"{self.name}[{shown}]" if shown else self.name
 
     def __reduce__(self) -> Any:
-        return type(self), tuple(getattr(self, name) for name in self._field_names)
+        return type(self), tuple(getattr(self, name) for name in self._fields)
 
     # The rules. Each is written in the traced language itself, except `eval` and `aval`.
 

@@ -408,13 +408,15 @@ def bind_view(op: Primitive, x: Any, *rest: Any) -> Any:
 
 
 class Copy(Primitive):
-    """The same array in memory of its own: what may be written to without the original noticing."""
+    """The same array in memory of its own, in C order or in that of the original ("K"): what may be written to."""
+
+    order: str = "C"
 
     def aval(self, x: Aval) -> Aval:
         return aval(x.shape, x.dtype, False, False)
 
     def eval(self, x: Any) -> Any:
-        return np.array(x, order="C")
+        return np.array(x, order=self.order)
 
     def jvp(self, primals: tuple[Any, ...], tangents: tuple[Any, ...], out: Any) -> Any:
         return tangents[0]

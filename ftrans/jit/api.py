@@ -7,7 +7,9 @@ and each such trace is kept. What f captured from outside is compared at every c
 
 from __future__ import annotations
 
+import functools
 import time
+import types
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -72,6 +74,7 @@ class Jitted:
     def __init__(self, fun: Callable[..., Any], static: Static, compile: str | None, donate: tuple[int, ...]) -> None:
         self.fun, self.static, self.mode, self.donate = fun, static, compile, donate
         self.entries: dict[Any, Entry] = {}
+        self.first_ints: dict[Any, int] = {}
         self.dynamic_ints: set[Any] = set()
         self.log: list[Event] = []
         self.__wrapped__ = fun
@@ -84,7 +87,21 @@ class Jitted:
         return f"<jit of {self.__qualname__}, {sum([len(e.variants) for e in self.entries.values()])} traces>"
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
-        return self if instance is None else Bound(self, instance)
+        """A method: pytrees (dataclasses, registered classes) are its first argument, other objects are captured state."""
+        if instance is None:
+            return self
+        if pytree.structure(instance) is not pytree.LEAF:
+            return functools.partial(self, instance)
+        kept = getattr(instance, "__dict__", {}).setdefault("_ftrans_methods", Methods())
+        found = kept.get(self)
+        if found is None or found.fun.__self__ is not instance:  # a shallow copy of the object shares its __dict__ entries
+            found = kept[self] = self.bind_to(instance)
+        return found
+
+    def bind_to(self, instance: Any) -> Jitted:
+        """The jitted method of one object."""
+        method = types.MethodType(self.fun, instance)
+        return Jitted(method, Static(method, self.static.argnums, self.static.argnames), self.mode, self.donate)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if current.trace is not None:  # inside another transformation: part of its trace
@@ -116,7 +133,7 @@ class Jitted:
             entry = self.entries[key] = Entry()
         name = leaf_names(args, kwargs) if not self.static else lambda k: f"leaf {k} of the arguments"
         inputs = [input_of(x, lambda k=k: f"jit({self.__name__}): {name(k)}") for k, x in enumerate(leaves)]  # type: ignore[misc]
-        values = [self.as_operand(x, a) for x, a in inputs]
+        values = [x for x, _ in inputs]
         if config.jit == "check":
             return self.check_call(entry, inputs, tree, rebuild)
         entry.variants = [v for v in entry.variants if v.valid()]
@@ -131,10 +148,6 @@ class Jitted:
         if config.jit in ("never", "check"):
             return "never"
         return self.mode or config.jit
-
-    def as_operand(self, x: Any, a: Any) -> Any:
-        """A leaf as the program takes it."""
-        return x
 
     def signature(self, leaves: list[Any], tree: Any, moving: Any) -> tuple[list[Any], bool]:
         """What a trace depends on besides values: dtypes, shapes, Python types; the value of an int until it changes."""
@@ -168,10 +181,6 @@ class Jitted:
             self.dynamic_ints.add(place)
             return int
         return (int, x)
-
-    @property
-    def first_ints(self) -> dict[Any, int]:
-        return self.__dict__.setdefault("_first_ints", {})  # type: ignore[no-any-return]
 
     def attempt(self, entry: Entry, variant: Variant, values: Sequence[Any], mode: str | None = None, retrace: Any = None) -> Any:
         """Run a trace's program; when a guard fails, the trace that belongs to its outcome, or a new one."""
@@ -287,14 +296,14 @@ class Jitted:
 hooks: dict[str, Callable[..., Any]] = {}
 
 
-class Bound:
-    """A jitted method bound to its object, which is passed as a static-like capture."""
+class Methods(dict[Jitted, Jitted]):
+    """The jitted methods of an object, kept in its __dict__; copies and pickles of the object start without."""
 
-    def __init__(self, jitted: Jitted, instance: Any) -> None:
-        self.jitted, self.instance = jitted, instance
+    def __reduce__(self) -> Any:
+        return Methods, ()
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.jitted(self.instance, *args, **kwargs)
+    def __deepcopy__(self, memo: Any) -> Methods:
+        return Methods()
 
 
 def is_own(x: Any) -> bool:
@@ -326,6 +335,7 @@ class Static:
     """Which arguments are static: compared by value and passed to the function as they are."""
 
     def __init__(self, fun: Any, argnums: Any, argnames: Any) -> None:
+        self.argnums, self.argnames = argnums, argnames
         names = parameter_names(fun)
         self.nums: set[int] = set(as_tuple(argnums))
         self.names: set[str] = set(as_tuple(argnames))

@@ -106,7 +106,7 @@ def check_guard(op: Read, index: int, x: Any) -> None:
 def is_view(eqn: Eqn) -> bool:
     """Whether the result may share memory with the operand: operations that can be written through, and a few others."""
     op = eqn.op
-    return type(op).put is not Primitive.put or isinstance(op, Broadcast) or bool(getattr(op, "view", False))
+    return type(op).put is not Primitive.put or isinstance(op, Broadcast) or op.view
 
 
 def build(j: Jaxpr, items: Sequence[Item] | None = None, *, guards: bool = True) -> Program:

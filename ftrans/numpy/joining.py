@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.reads import read
-from ..core.trace import Tracer, bind, bind_view
+from ..core.trace import Copy, Tracer, bind, bind_view
 from ..errors import DtypeError, ShapeError, UnsupportedError, at_line, shown
 from ..ops.elementwise import add, mul, sub
 from ..ops.indexing import Index, Iota, Item, Put, index, take_rows
@@ -216,8 +216,8 @@ def tile(A: Any, reps: Any) -> Any:
 
 
 def own(x: Any) -> Any:
-    """The same variable as a plain tracer: the result of a function that gives a new array."""
-    return x.t.tracer(x.i, x.a)
+    """The result of a function that gives a new array, in C order."""
+    return bind(Copy(), x)
 
 
 @implements(np.repeat)
@@ -290,9 +290,10 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
     shifts = list(shift) if isinstance(shift, list | tuple | np.ndarray) and np.ndim(shift) else [shift]
     count = max(len(axes), len(shifts))
     axes, shifts = axes * (count // len(axes)), shifts * (count // len(shifts))
+    x = bind(Copy("K"), x)
     for k, s in zip(axes, shifts, strict=True):
         x = rolled(x, s, k)
-    return own(x)
+    return x
 
 
 def rolled(x: Any, shift: Any, k: int) -> Any:

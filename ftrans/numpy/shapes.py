@@ -25,7 +25,7 @@ def array_(
     if isinstance(object, Tracer):
         x = array(object)
         if x.a.scalar or copy is not False:
-            x = bind(Copy(), x)
+            x = bind(Copy("C" if order == "C" else "K"), x)
     elif contains_tracer(object):
         x = array(object)
     else:
@@ -42,7 +42,7 @@ def asarray(a: Any, dtype: Any = None, order: Any = None, *, device: Any = None,
     if x.a.scalar or known:
         x = bind(Copy(), x)
     changed = x if dtype is None else convert(x, dtype_of(dtype))
-    return bind(Copy(), x) if copy and changed is x else changed
+    return bind(Copy("K"), x) if copy and changed is x else changed
 
 
 asanyarray = asarray
@@ -82,7 +82,7 @@ def asarray_chkfinite(a: Any, dtype: Any = None, order: Any = None) -> Any:
 @implements(np.copy)
 def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
     """As `numpy.copy`."""
-    return bind(Copy(), array(a))
+    return bind(Copy("C" if order == "C" else "K"), array(a))
 
 
 @implements(np.astype)
@@ -93,7 +93,7 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None, orde
     if not np.can_cast(given.a.dtype, kind, casting):  # type: ignore[arg-type]
         raise DtypeError(at_line(f"astype: cannot cast from {given.a.dtype} to {kind} with casting {casting!r}"))
     if given.a.dtype == kind and not given.a.weak:
-        return given if given.a.scalar or not copy else bind(Copy(), given)
+        return given if given.a.scalar or not copy else bind(Copy("C" if order == "C" else "K"), given)
     return bind(Convert(kind), given)
 
 

@@ -87,7 +87,8 @@ class Logaddexp2(Binary):
 
 def gap(x: Any, out: Any) -> Any:
     """x - out, and 0 where they are equal, infinite or not."""
-    return select(equal(x, out), out.a.dtype.type(0), sub(x, out))
+    same, zero = equal(x, out), out.a.dtype.type(0)
+    return sub(select(same, zero, x), select(same, zero, out))
 
 
 exp, exp2, expm1, log = unary(Exp()), unary(Exp2()), unary(Expm1()), unary(Log())

@@ -43,7 +43,7 @@ def of_variable(t: Trace, i: int) -> Array | None:
         k = stack.pop()
         if k not in needed:
             needed.add(k)
-            stack.extend([t.homes[k]] if k in t.homes else [] if isinstance(made[k][0], Copy) else made[k][1])
+            stack.extend([t.homes[k]] if k in t.homes else [] if made[k][0] is Copy() else made[k][1])
     found: dict[int, Array | None] = {}
     for k in sorted(needed):  # operands come before what is made of them
         op, ins = made[k]
@@ -52,7 +52,7 @@ def of_variable(t: Trace, i: int) -> Array | None:
         elif op is INPUT or op is CONST:
             found[k] = of_input(t, k)
         else:
-            operands = [] if isinstance(op, Copy) else [found[v] for v in ins]
+            operands = [] if op is Copy() else [found[v] for v in ins]
             found[k] = of_equation(op, operands, avals[k])
     return found[i]
 
@@ -86,7 +86,7 @@ def of_equation(op: Primitive, operands: list[Array | None], a: Aval) -> Array |
         return None
     if all([x.flags.c_contiguous for x in operands]):  # type: ignore[union-attr]
         return np.empty(a.shape, a.dtype)
-    if isinstance(getattr(op, "ufunc", None), np.ufunc):
+    if isinstance(getattr(op, "ufunc", None), np.ufunc) or op.name in ("copy", "convert"):
         return like(operands, a.shape, a.dtype)  # type: ignore[arg-type]
     return None
 

@@ -248,6 +248,13 @@ class Convert(Primitive):
 
     @classmethod
     def examples(cls) -> list[Any]:
+        x = np.array([[0.3, 1.4, -2.6], [7.0, 0.0, -0.2]])
+        pairs = [("f4", x), ("c16", x), ("f8", x.astype("f4")), ("f8", x + 1j), ("i4", x), ("?", x), ("f8", x > 0), ("c8", x * 1j)]
+        more = [("f8", np.array(1.5, "f4")), ("f8", np.float32(1.5)), ("f4", 1.5), ("f4", x[:0]), ("f8", np.arange(3))]
+        return [(cls(np.dtype(code)), (v,)) for code, v in [*pairs, *more]]
+
+    @classmethod
+    def examples(cls) -> list[Any]:
         x = np.array([[0.5, -1.5, 2.5]])
         double, single, whole, paired = (np.dtype(n) for n in ("float64", "float32", "int64", "complex128"))
         return [

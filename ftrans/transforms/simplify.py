@@ -13,6 +13,7 @@ from ..core.check import checked
 from ..core.jaxpr import Eqn, Jaxpr, derived, live
 from ..core.aval import Aval
 from ..core.primitive import Primitive, infer
+from ..core.trace import Copy
 from ..core.reads import Read, outcome_key
 from ..ops.elementwise import Div, Mul, Pointwise
 from ..ops.structural import Broadcast, Reshape
@@ -77,11 +78,13 @@ def narrowed(op: Pointwise, ins: tuple[int, ...], out: Aval, avals: dict[int, Av
 
 
 def trivial(op: Primitive, ins: tuple[int, ...], outs: tuple[int, ...], j: Jaxpr, ones: set[int]) -> int | None:
-    """The operand that the result equals bit for bit, if there is one: x * 1 and x / 1 of the same aval."""
+    """The operand that the result equals bit for bit, if there is one: x * 1, x / 1 and copies of the same aval."""
     if isinstance(op, Mul | Div):
         x, y = ins
         if y in ones and j.avals[x] is j.avals[outs[0]]:
             return x
         if x in ones and isinstance(op, Mul) and j.avals[y] is j.avals[outs[0]]:
             return y
+    if isinstance(op, Copy) and j.avals[ins[0]] is j.avals[outs[0]]:
+        return ins[0]
     return None
