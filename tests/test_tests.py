@@ -11,7 +11,7 @@ from laws import LAWS
 from ftrans.core.aval import aval
 from ftrans.core.primitive import Linear
 from ftrans.core.trace import bind
-from ftrans.ops.elementwise import Add, Div, Exp, Less, Mul, Select, Sin, Tanh, add, cos, div, mul, neg, select, sin, sub
+from ftrans.ops.elementwise import Add, Cos, Div, Exp, Less, Mul, Select, Sin, Tanh, add, cos, div, mul, neg, select, sin, sub
 from ftrans.ops.structural import (
     Broadcast,
     Concatenate,
@@ -211,6 +211,25 @@ class IllTyped(Sin, abstract=True):
         return broadcast(tangents[0], (5, *tangents[0].shape))
 
 
+class WrongLower(Sin, abstract=True):
+    """Compiled code that computes something else."""
+
+    def lower(self, b: Any, x: Any) -> Any:
+        return b.multiply(b.sin(x), b.constant(1.0001, x.dtype))
+
+
+class SecondDerivativeIllTyped(Sin, abstract=True):
+    """The derivative is right, and its derivative has another shape."""
+
+    def partial(self, k: int, out: Any, x: Any) -> Any:
+        return bind(CosOfWrongSlope(), x)
+
+
+class CosOfWrongSlope(Cos, abstract=True):
+    def jvp(self, primals: Any, tangents: Any, out: Any) -> Any:
+        return broadcast(tangents[0], (5, *tangents[0].shape))
+
+
 BROKEN = [
     ("jvp", WrongSign(), (X,)),
     ("jvp", MissingTerm(), (X, X + 1)),
@@ -243,6 +262,10 @@ BROKEN = [
     ("aval", Clobbers(), (X, X)),
     ("aval", LosesPrecision(np.dtype("float64")), (X,)),
     ("symmetry", Asymmetric(), (X, X + 1)),
+    ("twice", SecondDerivativeIllTyped(), (X,)),
+    ("out_axes", WrongBatchAxis((0,)), (X,)),
+    ("out_axes", WrongResultAxis(), (X,)),
+    ("jit", WrongLower(), (np.linspace(0.1, 1.0, 300),)),
 ]
 
 

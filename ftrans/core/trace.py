@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ from ..errors import (
     ConcretizationTypeError,
     DtypeError,
     Location,
+    MutationWarning,
     UnexpectedTracerError,
     WriteError,
     at_line,
@@ -94,7 +96,7 @@ class Trace(list[Any]):
 
     __slots__ = (
         "captures", "closed", "consts", "forced", "homes", "ids", "inputs", "laid", "locs", "mark", "masks", "owner", "parent", "reads", "snapshots",
-        "src", "top", "vals", "written",
+        "src", "top", "unstable", "vals", "written",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -112,6 +114,7 @@ class Trace(list[Any]):
         self.reads: list[Any] = []  # outcomes of the reads so far, in order
         self.forced: Sequence[Any] = ()  # outcomes that are taken as given (a re-trace after a failed guard)
         self.captures = False  # an operand is a tracer of an outer trace
+        self.unstable = False  # a captured array changed its contents between two uses
         self.written: set[int] = set()  # inputs that were written to
         self.homes: dict[int, int] = {}  # variable made by a write -> the variable whose memory it is in
         self.laid: set[int] = set()  # inputs and constants whose memory layout decided between view and copy
@@ -203,7 +206,7 @@ def lift(t: Trace, x: Any) -> Tracer:
     if isinstance(x, Tracer):
         return lift_tracer(t, x)
     if isinstance(x, ndarray):
-        return lift_array(t, x)
+        return lift_array(t, x if kind is ndarray else plain_array(x))
     if isinstance(x, np.generic):
         check_dtype(x.dtype)
         return t.const(x, aval_of(x))
@@ -214,6 +217,18 @@ def lift(t: Trace, x: Any) -> Tracer:
     if hasattr(x, "__array__"):
         return lift_array(t, np.asarray(x))
     raise DtypeError(at_line(f"cannot trace {shown(x)} of type {kind.__name__}: expected an array or a number"))
+
+
+def plain_array(x: ndarray[Any, Any], name: str = "a captured array") -> ndarray[Any, Any]:
+    """An instance of a subclass of ndarray as a plain array, where that means the same."""
+    if isinstance(x, (np.ma.MaskedArray, np.matrix)):
+        raise DtypeError(
+            at_line(
+                f"{name} is a {type(x).__name__}, whose arithmetic is not that of an ndarray",
+                hint="pass np.asarray(x), and the mask as an argument of its own",
+            )
+        )
+    return np.asarray(x)
 
 
 # bool, the integers, float16/32/64, complex64/128 by their number, which is quicker to get than a name.
@@ -241,6 +256,7 @@ def lift_array(t: Trace, x: ndarray[Any, Any]) -> Tracer:
         i, _, contents = known
         if contents is None or x.tobytes() == contents:
             return t.tracer(i, aval(x.shape, x.dtype, False, False))
+        t.unstable = True
     check_dtype(x.dtype)
     plain = x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("="))
     if x.size <= SMALL:
@@ -492,11 +508,27 @@ def write(x: Tracer, new: Tracer) -> None:
                 )
             )
         if kind is INPUT:
+            warn_of_mutation(t, x)
             t.written.add(x.i)
     if t[new.i] is INPUT or t[new.i] is CONST:  # a later write to x must not be taken for one to that array
         new = t.record(Copy(), (new,))
     t.homes[new.i] = x.i
     x.i = new.i
+
+
+def warn_of_mutation(t: Trace, x: Tracer) -> None:
+    """Point out, once a trace, that an argument is written to: the caller's array stays as it is."""
+    if not t.written:
+        name = owner_name(*t.owner) if t.owner else "the traced function"
+        warnings.warn(
+            MutationWarning(
+                at_line(
+                    f"{name} writes to its argument {x.a}: the result is right, but the caller's array is not changed",
+                    hint="write to a copy (x = x.copy()) to say that this is meant",
+                )
+            ),
+            stacklevel=2,
+        )
 
 
 # Values

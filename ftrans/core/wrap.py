@@ -19,7 +19,7 @@ from .. import pytree
 from ..errors import ArgumentError, DtypeError, at_line, shown
 from .aval import WEAK, Aval, aval, aval_of
 from .jaxpr import Jaxpr, jaxpr_of
-from .trace import TRACED_DTYPES, Trace, Tracer, check_dtype, check_snapshots, lift, owner_name
+from .trace import TRACED_DTYPES, Trace, Tracer, check_dtype, check_snapshots, lift, owner_name, plain_array
 
 Argnums = int | str | Sequence[int | str]
 
@@ -75,14 +75,9 @@ def input_of(leaf: Any, name: Callable[[], str]) -> tuple[Any, Aval]:
     if isinstance(leaf, np.generic):
         check_dtype(leaf.dtype)
         return leaf, aval_of(leaf)
-    if isinstance(leaf, np.ma.MaskedArray | np.matrix):
-        raise DtypeError(
-            at_line(
-                f"{name()} is a {type(leaf).__name__}, whose arithmetic is not that of an ndarray",
-                hint="pass np.asarray(x), and the mask as an argument of its own",
-            )
-        )
-    if isinstance(leaf, np.ndarray) or hasattr(leaf, "__array__"):
+    if isinstance(leaf, np.ndarray):
+        return input_of(plain_array(leaf, name()), name)
+    if hasattr(leaf, "__array__"):
         return input_of(np.asarray(leaf), name)
     if isinstance(leaf, int | float | complex):
         return input_of(int(leaf) if isinstance(leaf, int) else float(leaf) if isinstance(leaf, float) else complex(leaf), name)

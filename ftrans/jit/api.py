@@ -317,7 +317,7 @@ def cacheable(call: Call) -> bool:
     for _, x, contents in t.ids.values():
         if contents is not None and isinstance(x, ndarray) and x.tobytes() != contents:
             return False
-    return not t.captures
+    return not (t.captures or t.unstable)
 
 
 def simple_tree(n: int) -> Any:

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from ..core.reads import read
-from ..core.trace import Copy, Trace, Tracer, bind, current, has_value, value
+from ..core.trace import Trace, Tracer, bind, current, has_value, value
 from ..errors import ArgumentError, UnsupportedError, at_line
-from ..ops.elementwise import add, div, greater_equal, less, logical_and, maximum, minimum, mul, power, remainder, select, sub
+from ..ops.elementwise import add, div, greater_equal, less, logical_and, maximum, minimum, mul, power, remainder, select
 from ..ops.indexing import Index, Put
 from ..ops.subscript import Parsed, cast_to, gather, get_item, parse, put, scatter, squeezed
 from .args import array
-from .creation import scalar
+from .creation import fresh, ones_like, scalar
 
 MODES = ("raise", "clip", "drop", "fill", "wrap", "promise_in_bounds", None)
 
@@ -77,11 +77,11 @@ class Ref:
 
     def divide(self, values: Any, **options: Any) -> Any:
         """x with x[i] /= values; repeated indices divide again."""
-        return staged(lambda x: div(x, write_part(ones(x), self.index, "multiply", cast_to(x, values), **options)), self.x)
+        return staged(lambda x: div(x, write_part(ones_like(x), self.index, "multiply", cast_to(x, values), **options)), self.x)
 
     def power(self, values: Any, **options: Any) -> Any:
         """x with x[i] **= values; repeated indices multiply the exponents."""
-        return staged(lambda x: power(x, write_part(ones(x), self.index, "multiply", cast_to(x, values), **options)), self.x)
+        return staged(lambda x: power(x, write_part(ones_like(x), self.index, "multiply", cast_to(x, values), **options)), self.x)
 
     def min(self, values: Any, **options: Any) -> Any:
         """x with x[i] = minimum(x[i], values)."""
@@ -95,7 +95,11 @@ class Ref:
         """x with x[i] = func(x[i]); func works on arrays element by element, and no index may occur twice."""
 
         def applied(x: Any) -> Any:
-            check_unique(x, self.index)
+            p = parse(x, self.index)
+            if p.advanced and not known_unique(x, p):
+                raise UnsupportedError(
+                    at_line("at[...].apply: an index occurs twice, or its value is not known", hint="call func once for each occurrence")
+                )
             part = read_part(x, self.index, options.get("mode"), 0)
             return write_part(x, self.index, "set", cast_to(x, func(part)), **options)
 
@@ -124,19 +128,6 @@ def staged(function: Callable[[Any], Any], x: Any) -> Any:
         return value(function(array(np.asarray(x))))
 
 
-def ones(x: Any) -> Any:
-    """An array of ones like x."""
-    return scalar(1, x.a.dtype) if not x.ndim else bind(Copy(), add(mul(x, scalar(0, x.a.dtype)), 1)) if False else full_ones(x)
-
-
-def full_ones(x: Any) -> Any:
-    return bind(Copy(), scalar(1, x.a.dtype)[None][(0,) * 1 + (None,) * 0]) if False else _ones(x.a.shape, x.a.dtype)
-
-
-def _ones(shape: tuple[int, ...], dtype: Any) -> Any:
-    return array(np.ones(shape, dtype))
-
-
 def check_mode(mode: Any) -> None:
     """Raise unless mode is known."""
     if mode not in MODES:
@@ -146,7 +137,7 @@ def check_mode(mode: Any) -> None:
 def adjusted(x: Any, index: Any, mode: Any) -> tuple[Parsed, Any]:
     """The parsed index with its mode applied, and a mask of the elements that are in bounds (None: all)."""
     check_mode(mode)
-    if mode in (None, "raise"):
+    if mode in (None, "raise", "promise_in_bounds"):
         return parse(x, index), None
     p = parse(x, loosened(x, index))
     if not p.advanced:
@@ -191,7 +182,7 @@ def spread(mask: Any, x: Any, p: Parsed, shape: tuple[int, ...]) -> Any:
 
 def read_part(x: Any, index: Any, mode: Any, fill_value: Any) -> Any:
     """x[index] under a mode."""
-    if mode in (None, "raise"):
+    if mode in (None, "raise", "promise_in_bounds"):
         return get_item(x, index)
     p, inside = adjusted(x, index, mode)
     if not p.advanced:
@@ -207,7 +198,7 @@ def read_part(x: Any, index: Any, mode: Any, fill_value: Any) -> Any:
 def write_part(x: Any, index: Any, kind: str, values: Any, mode: Any = None, indices_are_sorted: bool = False,
                unique_indices: bool = False) -> Any:  # fmt: skip
     """x with values combined into x[index] under a mode."""
-    if kind == "set" and mode in (None, "raise"):
+    if kind == "set" and mode in (None, "raise", "promise_in_bounds"):
         return put(x, index, values)
     p, inside = adjusted(x, index, mode)
     if not p.advanced:
@@ -219,21 +210,21 @@ def write_part(x: Any, index: Any, kind: str, values: Any, mode: Any = None, ind
         if kind == "set":
             return set_inside(x, p, inside, values)
         values = select(spread(inside, x, p, part.a.shape), squeezed(values, part.ndim), other)
-    unique = unique_indices or known_unique(p)
+    unique = unique_indices or (kind == "multiply" and known_unique(x, p))
     return scatter(x, p, values, kind, unique)
 
 
 def set_inside(x: Any, p: Parsed, inside: Any, values: Any) -> Any:
-    """x[index] = values where the index is in bounds: indices out of bounds write to an extra row that is dropped."""
+    """x[index] = values where the index is in bounds: what is out of bounds goes to an extra row, which is dropped."""
     k = p.axes[0]
-    if len([e for e in p.basic if not isinstance(e, tuple) or e[:2] != (0, 1)]):
-        raise UnsupportedError(at_line("at: mode='drop' mixed with slices or ints is not supported for set", hint="index with arrays alone"))
-    sizes = x.a.shape
-    extra = bind(Put(tuple([(0, 1, n) for n in sizes])), array(np.zeros((*sizes[:k], sizes[k] + 1, *sizes[k + 1 :]), x.a.dtype)), x)
-    p.advanced[0] = select(inside, p.advanced[0], sizes[k])
-    p.basic = tuple([(0, 1, n) for n in extra.a.shape])
-    out = scatter(extra, p, values, "set")
-    return bind(Index(tuple([(0, 1, n) for n in sizes])), out)
+    part = bind(Index(p.basic), x)
+    sizes = part.a.shape
+    whole = tuple([(0, 1, n) for n in sizes])
+    wide = bind(Put(whole), fresh(scalar(0, x.a.dtype), (*sizes[:k], sizes[k] + 1, *sizes[k + 1 :])), part)
+    widened = Parsed(tuple([(0, 1, n) for n in wide.a.shape]), False)
+    widened.advanced = [select(inside, p.advanced[0], sizes[k]), *p.advanced[1:]]
+    widened.axes, widened.place = p.axes, p.place
+    return bind(Put(p.basic), x, bind(Index(whole), scatter(wide, widened, values, "set")))
 
 
 COMBINE = {"add": add, "multiply": mul, "minimum": minimum, "maximum": maximum}
@@ -246,30 +237,16 @@ def basic_update(x: Any, p: Parsed, kind: str, values: Any) -> Any:
     return bind(Put(p.basic), x, new)
 
 
-def known_unique(p: Parsed) -> bool:
-    """Whether the index arrays are known to name each element once."""
+def known_unique(x: Any, p: Parsed) -> bool:
+    """Whether the index arrays name each element once. Asked only where it matters, since their values are read for it."""
     if not all([not isinstance(i, Tracer) or has_value(i) for i in p.advanced]):
         return False
-    known = np.broadcast_arrays(*[np.asarray(value(i)) for i in p.advanced])
-    flat = np.stack([i.reshape(-1) for i in known])
-    return flat.shape[1] == np.unique(flat, axis=1).shape[1] and not any([isinstance(i, Tracer) and depends(i) for i in p.advanced])
-
-
-def depends(i: Tracer) -> bool:
-    """Whether an index array depends on what may be different at the next call (anything but constants of the trace)."""
-    return True
-
-
-def check_unique(x: Any, index: Any) -> None:
-    """Raise unless no element is named twice."""
-    p = parse(x, index)
-    if p.advanced:
-        known = np.broadcast_arrays(*[read(i, "array") if isinstance(i, Tracer) else np.asarray(i) for i in p.advanced])
-        flat = np.stack([i.reshape(-1) for i in known])
-        if flat.shape[1] != np.unique(flat, axis=1).shape[1]:
-            raise UnsupportedError(at_line("at[...].apply: an index occurs twice", hint="call func once for each occurrence"))
+    sizes = basic_shape(x, p)
+    known = [np.asarray(read(array(i), "array")) % sizes[k] for i, k in zip(p.advanced, p.axes, strict=True) if sizes[k]]
+    flat = np.stack([i.reshape(-1) for i in np.broadcast_arrays(*known)]) if known else np.zeros((1, 0))
+    return flat.shape[1] == np.unique(flat, axis=1).shape[1]
 
 
 Tracer.at = property(At)  # type: ignore[attr-defined]
 
-__all__ = ["At", "Ref", "at", "sub"]
+__all__ = ["At", "Ref", "at"]

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from ..core.primitive import Primitive
-from ..core.trace import Tracer, bind, current, with_options
+from ..core.trace import Copy, Tracer, bind, current, unary, with_options
 from ..errors import UnsupportedError, at_line, shown
 from ..ops import elementwise as ops
-from ..ops.structural import broadcast, convert
+from ..ops.structural import convert, zeros_of
 from . import dispatch
 from .args import array
 from .dispatch import implements, register_ufunc, store_out
@@ -44,8 +44,6 @@ def traced(ufunc: np.ufunc, args: tuple[Any, ...], options: dict[str, Any], call
     if len(args) > n + 1 or (len(args) > n and "out" in options):
         raise TypeError(at_line(f"{name}() takes from {n} to {n + 1} positional arguments but {len(args)} were given"))
     out = args[n] if len(args) > n else options.get("out")
-    if isinstance(out, tuple):
-        (out,) = out
     unknown = set(options) - {"out", "where", "casting", "order", "dtype", "subok", "signature", "sig"}
     if unknown:
         raise TypeError(at_line(f"{name}() got an unexpected keyword argument {sorted(unknown)[0]!r}"))
@@ -58,10 +56,20 @@ def traced(ufunc: np.ufunc, args: tuple[Any, ...], options: dict[str, Any], call
         loop = ops.loop_dtypes(ufunc, tuple([x.a for x in inputs]), options["dtype"], casting)
         inputs = [convert(x, d) for x, d in zip(inputs, loop, strict=False)]
     where = options.get("where", True)
-    if where is True:
-        result = call(*inputs)
-    else:
-        result = where_only(name, call, inputs, array(where), out, domain)
+    if ufunc.nout > 1:
+        if where is not True:
+            raise UnsupportedError(at_line(f"{name}: where= is not supported on traced arrays", hint="use np.where on the results"))
+        results = call(*inputs)
+        outs = (None,) * ufunc.nout if out is None else out
+        return tuple([stored(r, o, casting, name) for r, o in zip(results, outs, strict=True)])
+    if isinstance(out, tuple):
+        (out,) = out
+    result = call(*inputs) if where is True else where_only(name, call, inputs, array(where), out, domain)
+    return stored(result, out, casting, name)
+
+
+def stored(result: Any, out: Any, casting: str, name: str) -> Any:
+    """A result put into `out`, where that is given."""
     if out is None:
         return result
     if casting == "unsafe" and isinstance(out, Tracer):
@@ -238,7 +246,7 @@ conj = conjugate
 
 # Ufuncs that are other operations.
 
-radians, degrees = public(np.radians, ops.unary(ops.Deg2rad())), public(np.degrees, ops.unary(ops.Rad2deg()))
+radians, degrees = public(np.radians, unary(ops.Deg2rad())), public(np.degrees, unary(ops.Rad2deg()))
 
 
 @composed(np.power, ops.Power.domain)
@@ -257,11 +265,10 @@ def divmod(x: Any, y: Any) -> tuple[Any, Any]:
 @composed(np.modf)
 def modf(x: Any) -> tuple[Any, Any]:
     x = array(x)
-    whole = ops.trunc(convert(x, ops.loop_dtypes(np.modf, (x.a,))[0]))
-    zero = whole.a.dtype.type(0)
-    infinite = ops.isinf(x)
-    rest = ops.fmod(ops.select(infinite, zero, x), whole.a.dtype.type(1))
-    return ops.copysign_of(rest, x), whole
+    x = convert(x, ops.loop_dtypes(np.modf, (x.a,))[0])
+    scalar = x.a.dtype.type
+    finite = ops.select(ops.isinf(x), ops.copysign(scalar(0), x), x)
+    return ops.fmod(finite, scalar(1)), ops.trunc(x)
 
 
 @composed(np.frexp)
@@ -281,14 +288,19 @@ def real(val: Any) -> Any:
 @implements(np.imag)
 def imag(val: Any) -> Any:
     """As `numpy.imag`: a view of the imaginary part, which can be written to; zeros where val is real."""
-    return ops.imag(array(val))
+    x = array(val)
+    if x.a.dtype.kind == "c":
+        return ops.imag(x)
+    if x.a.weak:
+        return 0.0 if x.a.inexact else 0
+    return convert(0, x.a.dtype) if x.a.scalar else bind(Copy(), zeros_of(x.a))
 
 
 @implements(np.angle)
 def angle(z: Any, deg: bool = False) -> Any:
     """As `numpy.angle`: the argument of complex numbers, in radians or degrees."""
     z = array(z)
-    turn = ops.arctan2(ops.imag(z), ops.real(z))
+    turn = ops.arctan2(ops.imag(z) if z.a.dtype.kind == "c" else 0, ops.real(z))
     return ops.mul(turn, 180 / np.pi) if deg else turn
 
 

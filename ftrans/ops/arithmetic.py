@@ -114,6 +114,11 @@ class Reciprocal(Unary):
     def along(self, k: int, t: Any, out: Any, primals: tuple[Any, ...]) -> Any:
         return neg(mul(t, square(out)))
 
+    def lower(self, b: Any, x: Any) -> Any:
+        if not x.dtype.startswith("float"):
+            raise NotImplementedError("the reciprocal of an integer is left to NumPy")
+        return b.reciprocal(x)
+
 
 class IntPow(Pointwise):
     """x**n for an int n that is part of the operation."""
