@@ -66,9 +66,10 @@ class Work:
         return "numpy" if "numpy" in self.sides and "numpy" not in self.less else "ftrans"
 
     def check(self, library: str) -> None:
-        """AssertionError unless this library computes the same as the reference."""
+        """AssertionError unless this library computes the same as the reference; any error of its own where it fails."""
+        result = self.result(library)
         if library not in self.less and library != self.reference():
-            agree(self.result(library), self.result(self.reference()), f"{self.name}: {library} against {self.reference()}")
+            agree(result, self.result(self.reference()), f"{self.name}: {library} against {self.reference()}")
 
     def prepare(self, library: str) -> Call:
         """The call, checked and warmed up (not for fresh works, which are cold by definition)."""

@@ -74,9 +74,9 @@ def report(name: str, computed: dict[str, Any]) -> dict[str, Any]:
     """Print each number beside the expected one; AssertionError if one differs by more than TOLERANCE or is missing."""
     worked = WORKED[name]
     print(f"{worked.formula}   at   " + ", ".join([f"{k} = {v}" for k, v in worked.inputs.items()]))
-    print(f"  {'':<7}{'ftrans':<32}expected")
+    print(f"  {'':<8}{'ftrans':<32}expected")
     for key, expected in worked.expected.items():
-        print(f"  {key:<7}{show(computed[key]):<32}{show(expected)}")
+        print(f"  {key:<8}{show(computed[key]):<32}{show(expected)}")
     wrong = [k for k, v in worked.expected.items() if np.shape(v) != np.shape(computed[k]) or not close(computed[k], v)]
     assert not wrong, f"{name}: {', '.join(wrong)} not as expected"
     return computed

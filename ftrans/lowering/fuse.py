@@ -155,10 +155,12 @@ class Planner:
         self.steps: list[tuple[int, int, Eqn]] = []  # level, number, equation
         self.number: dict[int, int] = {}  # variable -> number of its equation
         self.effect_level = 0
+        self.uses: dict[int, list[Eqn]] = {}
         for n, eqn in enumerate(j.eqns):
             for v in eqn.outs:
                 self.number[v] = n
             self.place(n, eqn)
+        self.sink()
         self.release_singles()
 
     def place(self, n: int, eqn: Eqn) -> None:
@@ -225,6 +227,43 @@ class Planner:
         if all([x.shape[k] == 1 for k in axes_of(eqn, x.ndim)]):
             return False
         return self.avals[eqn.outs[0]].dtype_name in ITEMSIZE
+
+    def sink(self) -> None:
+        """Move an equation whose result only one later group reads into that group, so that it is not stored."""
+        readers: dict[int, set[Any]] = {v: {None} for v in self.j.outs}
+        for eqn in self.j.eqns:
+            for v in eqn.ins:
+                readers.setdefault(v, set()).add(self.place_of(eqn))
+        for eqn in reversed(self.j.eqns):
+            here = self.place_of(eqn)
+            places = readers.get(eqn.outs[0], set()) if here is not None else set()
+            if here is None or len(places) != 1:
+                continue
+            (there,) = places
+            if there is None or there == here or there[0] != here[0] or len(self.points[there]) >= MAX_EQNS:
+                continue
+            self.points[here].remove(eqn)
+            self.points[there].insert(0, eqn)
+            self.home[eqn.outs[0]] = there
+            self.level[eqn.outs[0]] = there[1]
+            for v in eqn.ins:  # its operands are now read over there
+                readers[v] = {self.place_of(e) for e in self.users(v)} | ({None} if v in self.j.outs else set())
+        for place in [p for p, eqns in self.points.items() if not eqns]:
+            del self.points[place]
+        for eqns in self.points.values():
+            eqns.sort(key=lambda e: self.number[e.outs[0]])
+
+    def place_of(self, eqn: Eqn) -> Place | None:
+        """The elementwise group of an equation, or None."""
+        return self.home.get(eqn.outs[0]) if len(eqn.outs) == 1 else None
+
+    def users(self, v: int) -> list[Eqn]:
+        """The equations that read a variable."""
+        if not self.uses:
+            for eqn in self.j.eqns:
+                for u in eqn.ins:
+                    self.uses.setdefault(u, []).append(eqn)
+        return self.uses.get(v, [])
 
     def release_singles(self) -> None:
         """A group of one cheap equation that no reduction takes in is as quick in NumPy."""

@@ -75,10 +75,12 @@ from .creation import *  # noqa: F403
 from .einsum import *  # noqa: F403
 from .joining import *  # noqa: F403
 from .products import *  # noqa: F403
+from .reductions import *  # noqa: F403
 from .selecting import *  # noqa: F403
 from .selecting import select_ as select
 from .shapes import *  # noqa: F403
 from .shapes import array_ as array
+from .ufuncs import *  # noqa: F403
 
 bool = _np.bool_
 

@@ -185,7 +185,7 @@ def geomspace(start: Any, stop: Any, num: Any = 50, endpoint: bool = True, dtype
         return constant(np.geomspace(start, stop, num, endpoint, dtype, axis))
     first, last = array(start), array(stop)
     refuse("geomspace of complex numbers", dtype=first.a.dtype if promote(first.a, last.a).kind == "c" else None)
-    n, inner = int(num), promote(first.a, last.a, WEAK[float])
+    n, inner = int(num), np.result_type(promote(first.a, last.a), np.float64)
     first, last = convert(first, inner), convert(last, inner)
     pieces = max(n - 1 if endpoint else n, 1)
     ratio = div(last, first)

@@ -423,11 +423,8 @@ class Joiner:
         xs = [as_array(self.theirs[p] if isinstance(p, slice) and not self.column else np.r_[p] if isinstance(p, slice) else p) for p in parts]
         if self.column:
             return concatenate([x if x.ndim > 1 else reshape(x, (x.a.size, 1)) for x in xs], -1)
-        weak = [x for x in xs if x.ndim == 0]
-        common = np.result_type(*[x.a.dtype for x in xs if x.ndim]) if len(weak) < len(xs) else None
-        if common is not None and any([np.result_type(common, x.a.dtype) != common and not x.a.weak for x in weak]):
-            common = None
-        return concatenate([atleast_1d(x if common is None or not x.a.weak or x.a.dtype.kind > common.kind else convert(x, common)) for x in xs])
+        kind = np.result_type(*[{"f": 0.0, "i": 0, "b": False, "c": 0j}[x.a.dtype.kind] if x.a.weak else x.a.dtype for x in xs])
+        return concatenate([atleast_1d(convert(x, kind)) for x in xs])
 
 
 r_, c_ = Joiner(np.r_, False), Joiner(np.c_, True)

@@ -13,25 +13,27 @@ from typing import Any
 import numpy as np
 
 from ..core.aval import BOOL, INT, WEAK
-from ..core.primitive import Primitive, registry
+from ..core.primitive import Primitive
 from ..core.reads import read
-from ..core.trace import Tracer, bind, binary, current, lift, unary, value, write
-from ..errors import DtypeError, ShapeError, at_line
+from ..core.trace import Tracer, bind, binary, current, lift, unary, write
+from ..errors import DtypeError, ShapeError, UnexpectedTracerError, at_line
+from ..ops import elementwise as ops
 from ..ops.structural import Weaken, convert
-from . import dispatch
+from .products import matmul
 
-BITWISE = (np.bitwise_and, np.bitwise_or, np.bitwise_xor)
+BINARY: dict[str, tuple[Primitive, str]] = {
+    "add": (ops.Add(), "+"), "sub": (ops.Sub(), "-"), "mul": (ops.Mul(), "*"), "truediv": (ops.Div(), "/"),
+    "floordiv": (ops.FloorDivide(), "//"), "mod": (ops.Remainder(), "%"), "and": (ops.BitwiseAnd(), "&"),
+    "or": (ops.BitwiseOr(), "|"), "xor": (ops.BitwiseXor(), "^"), "lshift": (ops.LeftShift(), "<<"),
+    "rshift": (ops.RightShift(), ">>"),
+}  # fmt: skip
+COMPARE: dict[str, Primitive] = {
+    "lt": ops.Less(), "le": ops.LessEqual(), "eq": ops.Equal(), "ne": ops.NotEqual(), "gt": ops.Greater(), "ge": ops.GreaterEqual(),
+}  # fmt: skip
+UNARY: dict[str, Primitive] = {"neg": ops.Neg(), "abs": ops.Abs(), "invert": ops.Invert(), "pos": ops.Positive()}
 
-BINARY: dict[str, Any] = {
-    "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.true_divide, "floordiv": np.floor_divide,
-    "mod": np.remainder, "pow": np.power, "and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor,
-    "lshift": np.left_shift, "rshift": np.right_shift, "matmul": np.matmul,
-}  # fmt: skip
-COMPARE: dict[str, tuple[Any, str]] = {
-    "lt": (np.less, "gt"), "le": (np.less_equal, "ge"), "eq": (np.equal, "eq"),
-    "ne": (np.not_equal, "ne"), "gt": (np.greater, "lt"), "ge": (np.greater_equal, "le"),
-}  # fmt: skip
-UNARY: dict[str, Any] = {"neg": np.negative, "abs": np.absolute, "invert": np.invert}
+OF_BOOLS = (ops.BitwiseAnd(), ops.BitwiseOr(), ops.BitwiseXor(), *COMPARE.values())  # these give a bool for two bools
+TRACED = (Tracer, int, float, complex, np.generic, list, tuple)
 
 
 def is_weak(x: Any) -> bool:
@@ -43,7 +45,7 @@ def traceable(x: Any) -> bool:
     """Whether an operand of an operator is an array, a number or a sequence; others may have an operator of their own."""
     if isinstance(x, np.ndarray):
         return x.dtype != object
-    return isinstance(x, Tracer | int | float | complex | np.generic | list | tuple) or hasattr(x, "__array__")
+    return isinstance(x, TRACED) or hasattr(x, "__array__")
 
 
 def weaken(x: Any) -> Any:
@@ -58,59 +60,46 @@ def as_int(x: Any) -> Any:
     return int(x) if isinstance(x, bool) else x
 
 
-def python_binary(op: Primitive, x: Any, y: Any) -> Any:
-    """An operator on two Python scalars, with Python's result type."""
-    ufunc = getattr(op, "ufunc", None)
-    if ufunc not in BITWISE and ufunc not in COMPARISONS:
-        x, y = as_int(x), as_int(y)
-        if ufunc is np.power and isinstance_int(x) and isinstance_int(y) and negative(y):
-            x = float(x) if not isinstance(x, Tracer) else weaken(convert(x, float))
-    return weaken(bind(op, x, y))
-
-
-COMPARISONS = tuple([ufunc for ufunc, _ in COMPARE.values()])
-
-
-def isinstance_int(x: Any) -> bool:
+def is_integer(x: Any) -> bool:
     """Whether a Python scalar, traced or not, is an int."""
-    return bool(x.a.dtype == INT) if isinstance(x, Tracer) else isinstance(x, int)
-
-
-def negative(y: Any) -> bool:
-    """Whether an int exponent is below zero, which makes Python's result a float."""
-    return bool(read(bind(registry["less"](), y, 0), "bool")) if isinstance(y, Tracer) else y < 0
+    return x.a.dtype == INT if isinstance(x, Tracer) else isinstance(x, int)
 
 
 def slow_binary(op: Primitive, x: Any, y: Any) -> Any:
     """An operator with operands that the fast path does not take."""
     if not (traceable(x) and traceable(y)):
         return NotImplemented
-    if is_weak(x) and is_weak(y):
-        return python_binary(op, x, y)
-    return bind(op, x, y)
+    if not (is_weak(x) and is_weak(y)):
+        return bind(op, x, y)
+    if op not in OF_BOOLS:
+        x, y = as_int(x), as_int(y)
+    return weaken(bind(op, x, y))
 
 
-def primitive_of(ufunc: Any) -> Primitive | None:
-    """The pointwise primitive of a NumPy ufunc."""
-    for cls in registry.values():
-        if getattr(cls, "ufunc", None) is ufunc:
-            return cls()
-    return None
+def power(x: Any, y: Any, modulo: None = None, /) -> Any:
+    """`x ** y`."""
+    if modulo is not None or not (traceable(x) and traceable(y)):
+        return NotImplemented
+    if not (is_weak(x) and is_weak(y)):
+        return ops.raise_to(x, y)
+    x, y = as_int(x), as_int(y)
+    if is_integer(x) and is_integer(y) and bool(y < 0 if not isinstance(y, Tracer) else read(ops.less(y, 0), "bool")):
+        x = weaken(convert(x, float)) if isinstance(x, Tracer) else float(x)  # Python's 2 ** -1 is 0.5
+    return weaken(ops.raise_to(x, y))
 
 
-def forward_of(ufunc: Any) -> Callable[[Any, Any], Any]:
-    """The function behind `x + y`."""
-    op = primitive_of(ufunc)
-    if op is not None:
-        return binary(op, slow_binary)
-
-    def forward(x: Any, y: Any, /) -> Any:
-        return dispatch.ufunc_of(ufunc)(x, y) if traceable(x) and traceable(y) else NotImplemented
-
-    return forward
+def product(x: Any, y: Any, /) -> Any:
+    """`x @ y`."""
+    return matmul(x, y) if traceable(x) and traceable(y) else NotImplemented
 
 
-def install_binary(name: str, forward: Callable[[Any, Any], Any], ufunc: Any) -> None:
+def install(name: str, function: Callable[..., Any]) -> None:
+    """Make a function a method of traced arrays."""
+    function.__name__ = f"__{name}__"
+    setattr(Tracer, f"__{name}__", function)
+
+
+def install_binary(name: str, forward: Callable[[Any, Any], Any], symbol: str) -> None:
     """`x + y`, `y + x` and `x += y`."""
 
     def reflected(x: Any, y: Any, /) -> Any:
@@ -120,48 +109,51 @@ def install_binary(name: str, forward: Callable[[Any, Any], Any], ufunc: Any) ->
         new = forward(x, y)
         if x.a.scalar or new is NotImplemented:  # scalars are immutable: `t += 5` gives t a new meaning
             return new
-        return store(x, new, ufunc.__name__)
+        return store(x, new, symbol)
 
-    for prefix, function in (("", forward), ("r", reflected), ("i", in_place)):
-        function.__name__ = f"__{prefix}{name}__"
-        setattr(Tracer, f"__{prefix}{name}__", function)
+    install(name, forward)
+    install("r" + name, reflected)
+    install("i" + name, in_place)
 
 
-def store(x: Tracer, new: Any, name: str) -> Tracer:
-    """Put the result of a ufunc into the array x, with NumPy's rules for out=: the same shape, and casting 'same_kind'."""
+def store(x: Tracer, new: Any, symbol: str) -> Tracer:
+    """Put a result into the array x, with NumPy's rules for in-place operators: the same shape, and casting 'same_kind'."""
     t = current.trace
     if t is None:
-        raise DtypeError(at_line(f"{name}: a traced array is written to after its trace has ended"))
+        raise UnexpectedTracerError(at_line(f"x {symbol}= y: a traced array is written to after its trace has ended"))
     new = lift(t, new)
     if not np.can_cast(new.a.dtype, x.a.dtype, "same_kind"):
         raise DtypeError(
             at_line(
-                f"cannot cast the output of ufunc {name!r} from {new.a.dtype} to {x.a.dtype} with casting rule 'same_kind'",
-                hint=f"an in-place operator keeps the dtype of its left side: write x = x {name} y for a new array, or convert",
+                f"x {symbol}= y: cannot cast the result from {new.a.dtype} to {x.a.dtype}, the dtype of x, with casting rule 'same_kind'",
+                hint=f"in-place operators keep the dtype of x; write x = x {symbol} y for a new array",
             )
         )
     if new.a.shape != x.a.shape:
         raise ShapeError(
-            at_line(f"{name}: the result has shape {new.a.shape}, and cannot be stored in the left side of shape {x.a.shape}")
+            at_line(
+                f"x {symbol}= y: the result has shape {new.a.shape} and cannot be stored in x of shape {x.a.shape}",
+                hint=f"write x = x {symbol} y for a new array",
+            )
         )
     write(x, lift(t, convert(new, x.a.dtype)))
     return x
 
 
-def install_comparison(name: str, ufunc: Any) -> None:
-    """`x < y`; with what is no array or number == is False and != True everywhere, as in NumPy."""
-    forward = forward_of(ufunc)
-    if name in ("eq", "ne"):
-        ordered = forward
+def install_comparison(name: str, op: Primitive) -> None:
+    """`x < y`; no array equals None or a string, as in NumPy."""
+    ordered = binary(op, slow_binary)
+    if name not in ("eq", "ne"):
+        install(name, ordered)
+        return
 
-        def forward(x: Any, y: Any, /) -> Any:
-            new = ordered(x, y)
-            if new is NotImplemented and (y is None or isinstance(y, str)):
-                return np.full(x.shape, name == "ne")[()]
-            return new
+    def forward(x: Any, y: Any, /) -> Any:
+        new = ordered(x, y)
+        if new is NotImplemented and (y is None or isinstance(y, str)):
+            return np.full(x.a.shape, name == "ne")[()]
+        return new
 
-    forward.__name__ = f"__{name}__"
-    setattr(Tracer, f"__{name}__", forward)
+    install(name, forward)
 
 
 def unary_operator(op: Primitive) -> Callable[[Any], Any]:
@@ -169,59 +161,18 @@ def unary_operator(op: Primitive) -> Callable[[Any], Any]:
     fast = unary(op)
 
     def call(x: Tracer, /) -> Any:
-        if x.a.weak:
-            keep = getattr(op, "ufunc", None) is np.invert and x.a.dtype == BOOL
-            return weaken(bind(op, as_int(x) if not keep else as_int(x)))
-        return fast(x)
+        return weaken(bind(op, as_int(x))) if x.a.weak else fast(x)
 
     return call
 
 
-def install_unary(name: str, ufunc: Any) -> None:
-    """`-x`, `abs(x)`, `~x`."""
-    op = primitive_of(ufunc)
-    function = unary_operator(op) if op is not None else lambda x, /: dispatch.ufunc_of(ufunc)(x)
-    setattr(Tracer, f"__{name}__", function)
-
-
-def positive(x: Tracer, /) -> Any:
-    """`+x`."""
-    return as_int(x) if x.a.weak else dispatch.ufunc_of(np.positive)(x)
-
-
-def power(x: Any, y: Any, modulo: None = None, /) -> Any:
-    """`x ** y`."""
-    if modulo is not None:
-        return NotImplemented
-    return raise_to(x, y)
-
-
-raise_to = forward_of(np.power)
-
-
-def both(x: Any, y: Any, /) -> Any:
-    """`divmod(x, y)`."""
-    return x // y, x % y
-
-
-def both_reflected(x: Any, y: Any, /) -> Any:
-    """`divmod(y, x)`."""
-    return y // x, y % x
-
-
-def install() -> None:
-    """Give tracers their operators."""
-    for name, ufunc in BINARY.items():
-        install_binary(name, forward_of(ufunc), ufunc)
-    for name, (ufunc, _) in COMPARE.items():
-        install_comparison(name, ufunc)
-    for name, ufunc in UNARY.items():
-        install_unary(name, ufunc)
-    Tracer.__pos__ = positive  # type: ignore[attr-defined]
-    Tracer.__divmod__ = both  # type: ignore[attr-defined]
-    Tracer.__rdivmod__ = both_reflected  # type: ignore[attr-defined]
-
-
-install()
-
-__all__ = ["is_weak", "store", "value", "weaken"]
+for name, (op, symbol) in BINARY.items():
+    install_binary(name, binary(op, slow_binary), symbol)
+install_binary("pow", power, "**")
+install_binary("matmul", product, "@")
+for name, op in COMPARE.items():
+    install_comparison(name, op)
+for name, op in UNARY.items():
+    install(name, unary_operator(op))
+install("divmod", lambda x, y, /: (x // y, x % y))
+install("rdivmod", lambda x, y, /: (y // x, y % x))

@@ -141,6 +141,8 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
         left, right = axes
     except TypeError:
         n = int(axes)
+        if n > min(x.ndim, y.ndim):
+            raise ShapeError(at_line(f"tensordot: axes={n}, but the operands have shapes {x.a.shape} and {y.a.shape}")) from None
         left, right = tuple(range(x.ndim - n, x.ndim)), tuple(range(n))
     i, j = axes_of(left, x.ndim, "tensordot"), axes_of(right, y.ndim, "tensordot")
     if len(i) != len(j):
@@ -172,18 +174,28 @@ def vecdot(x1: Any, x2: Any, /, out: Any = None, *, axis: Any = -1, dtype: Any =
     return finished(convert(new, np.result_type(x.a.dtype, y.a.dtype)), out, dtype, "vecdot")
 
 
+def need(who: str, x: Tracer, y: Tracer, left: int, right: int) -> None:
+    """Raise unless the operands have so many dimensions."""
+    if x.ndim < left or y.ndim < right:
+        raise ShapeError(
+            at_line(f"{who} of arrays of shapes {x.a.shape} and {y.a.shape}: at least {left} and {right} dimensions are needed")
+        )
+
+
 def matvec(x1: Any, x2: Any, /, out: Any = None, *, dtype: Any = None, **options: Any) -> Any:
     """As `numpy.matvec`: (..., m, n) and (..., n) give (..., m)."""
-    y = array(x2)
-    check_matmul(array(x1).a.shape, (*y.a.shape, 1))
-    new = matmul(x1, reshape(y, (*y.a.shape, 1)))
+    x, y = array(x1), array(x2)
+    need("matvec", x, y, 2, 1)
+    check_matmul(x.a.shape, (*y.a.shape, 1))
+    new = matmul(x, reshape(y, (*y.a.shape, 1)))
     return finished(reshape(new, new.a.shape[:-1]), out, dtype, "matvec")
 
 
 def vecmat(x1: Any, x2: Any, /, out: Any = None, *, dtype: Any = None, **options: Any) -> Any:
     """As `numpy.vecmat`: conj of (..., n) and (..., n, m) give (..., m)."""
-    x = conjugated(array(x1))
-    new = matmul(reshape(x, (*x.a.shape[:-1], 1, x.a.shape[-1])), x2)
+    x, y = conjugated(array(x1)), array(x2)
+    need("vecmat", x, y, 1, 2)
+    new = matmul(reshape(x, (*x.a.shape[:-1], 1, x.a.shape[-1])), y)
     return finished(reshape(new, (*new.a.shape[:-2], new.a.shape[-1])), out, dtype, "vecmat")
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from ..core.aval import Aval, aval
 from ..core.primitive import Linear, Primitive
 from ..core.trace import bind, bind_view
-from ..errors import DtypeError, NotDifferentiableError, ShapeError, at_line
+from ..errors import DtypeError, NotDifferentiableError, ShapeError, TracerIndexError, at_line
 from .elementwise import add, div, equal, mul, select
 from .structural import broadcast, convert, fit, move_axis, reshape, transpose, unbroadcast, zeros_of
 
@@ -157,7 +157,7 @@ def common_shape(shapes: list[tuple[int, ...]]) -> tuple[int, ...]:
     try:
         return np.broadcast_shapes(*shapes)
     except ValueError:
-        raise ShapeError(at_line(f"index arrays of shapes {', '.join(map(str, shapes))} do not broadcast together")) from None
+        raise TracerIndexError(at_line(f"index arrays of shapes {', '.join(map(str, shapes))} do not broadcast together")) from None
 
 
 class Gather(Primitive):
