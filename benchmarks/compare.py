@@ -1,8 +1,9 @@
 """All benchmarks in one run, ftrans and its peers in turns, as a table of ratios in Markdown.
 
     python -m benchmarks.compare                     # a few minutes
-    python -m benchmarks.compare --quick             # rough, under a minute
+    python -m benchmarks.compare --quick             # rough, about a minute
     python -m benchmarks.compare --only 'eager|MLP'  # the tables and works whose names match
+    taskset -c 0 python -m benchmarks.compare        # on one core: on a shared machine BLAS threads wait for each other
 
 ftrans's time is given, then how many times as long each peer takes: 4.0 means that ftrans is four times as fast. A number in
 brackets belongs to a peer that does only part of the work (the forward pass). `-` is a peer that is not installed or does not do
@@ -99,7 +100,7 @@ def machine() -> str:
     load = ", ".join([f"{x:.1f}" for x in os.getloadavg()])
     return (
         f"{platform.python_implementation()} {platform.python_version()}, {', '.join(versions)}; "
-        f"{platform.machine()}, {os.cpu_count()} cores, load {load}"
+        f"{platform.machine()}, {len(os.sched_getaffinity(0))} of {os.cpu_count()} cores, load {load}"
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 import ftrans as ft
@@ -203,7 +203,7 @@ def close(got: Any, want: Any, what: str, tol: float = 1e-9) -> None:
 
 def tiers_agree(steps: list[Step], names: list[str], shape: tuple[int, ...], *, compiled: bool) -> None:
     """Un-jitted, jitted but cold (twice, the second time from the cache), and compiled."""
-    x, c = data(shape), data((3,), 2.0)
+    x, c = data(shape), data((3,), 2.57)
     f = stacked(names, ft, np, program(steps, np, c))
     want = f(x)
     close(f(x), want, "a second un-jitted call", 0.0)
@@ -222,7 +222,7 @@ def tiers_agree(steps: list[Step], names: list[str], shape: tuple[int, ...], *, 
 @given(programs(VALUED), st.sampled_from(SHAPES))
 def test_jit_is_the_function(steps, shape):
     """Without transformations: plain NumPy is the reference, in value, shape and dtype."""
-    x, c = data(shape), data((3,), 2.0)
+    x, c = data(shape), data((3,), 2.57)
     f = program(steps, np, c)
     want = np.asarray(f(x))
     for mode in ("never", "hot"):
@@ -256,13 +256,19 @@ def test_control_flow(steps, names, shape):
 @given(programs(KINDS, 5), st.lists(st.sampled_from(sorted(STACK)), min_size=1, max_size=2), st.sampled_from(SHAPES))
 def test_derivative_along_a_line(steps, names, shape):
     """The outermost derivative is the central difference of what stands below it."""
-    x, c = data(shape), data((3,), 2.0)
+    x, c = data(shape), data((3,), 2.57)
     v = data(shape, 0.9)
     f = stacked(names, ft, np, program(steps, np, c))
     dot = ft.jvp(f, (x,), (v,))[1]
-    h = 1e-4
-    slope = (8 * (np.asarray(f(x + h * v)) - f(x - h * v)) - (np.asarray(f(x + 2 * h * v)) - f(x - 2 * h * v))) / (12 * h)
-    close(dot, np.asarray(slope, np.asarray(dot).dtype), "jvp against central differences", 1e-6)
+
+    def slope(h: float) -> Any:
+        one, two = np.asarray(f(x + h * v)) - f(x - h * v), np.asarray(f(x + 2 * h * v)) - f(x - 2 * h * v)
+        return np.asarray((8 * one - two) / (12 * h), np.asarray(dot).dtype)
+
+    rough, fine = slope(1e-4), slope(5e-5)
+    scale = 1.0 + float(np.max(np.abs(fine), initial=0.0))
+    assume(np.allclose(rough, fine, rtol=0, atol=1e-7 * scale))  # else a jump of `where` or `abs` is between the points
+    close(dot, fine, "jvp against central differences", 1e-6)
 
 
 @pytest.mark.oracle
@@ -271,7 +277,7 @@ def test_derivative_along_a_line(steps, names, shape):
 def test_jax(steps, names, shape):
     """The same program under the same transformations in jax."""
     jax, jnp = oracle()
-    x, c = data(shape), data((3,), 2.0)
+    x, c = data(shape), data((3,), 2.57)
     ours = stacked(names, ft, np, program(steps, np, c))(x)
     theirs = stacked([n for n in names if n != "jit"], jax, jnp, program(steps, jnp, jnp.asarray(c)))(jnp.asarray(x))
     close(ours, np.asarray(theirs), f"against jax under {names}", 1e-9)

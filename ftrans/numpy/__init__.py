@@ -80,6 +80,8 @@ from .selecting import *  # noqa: F403
 from .selecting import select_ as select
 from .shapes import *  # noqa: F403
 from .shapes import array_ as array
+from .pointwise import *  # noqa: F403
+from .sorting import *  # noqa: F403
 from .ufuncs import *  # noqa: F403
 
 bool = _np.bool_

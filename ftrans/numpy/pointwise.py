@@ -77,7 +77,7 @@ def rounded(x: Any, decimals: int) -> Any:
     if kind == "b":
         if decimals:
             raise DtypeError(at_line("booleans cannot be rounded to decimals", hint="convert them first: x.astype(float)"))
-        return convert(x, np.float16)
+        return as_scalar(convert(x, np.float16))
     if kind in "iu" and decimals >= 0:
         return ops.positive(x)
     if decimals == 0:
@@ -188,7 +188,9 @@ def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, ne
     v = array(x)
     if v.a.dtype.kind == "c":
         return ops.make_complex(*[finite(part, nan, posinf, neginf) for part in (ops.real(v), ops.imag(v))])
-    result = finite(v, nan, posinf, neginf) if v.a.inexact else ops.positive(v) if v.a.dtype.kind != "b" else ops.logical_or(v, False)
+    result = (
+        finite(v, nan, posinf, neginf) if v.a.inexact else ops.positive(v) if v.a.dtype.kind != "b" else ops.logical_or(v, False)
+    )
     return result if copy or not isinstance(x, Tracer) else store_out(x, result, "nan_to_num")
 
 
@@ -263,7 +265,9 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
         x0, x1 = take_rows(points, j, 0, "no"), take_rows(points, ops.add(j, 1), 0, "no")
         y0, y1 = take_rows(values, j, 0, "no"), take_rows(values, ops.add(j, 1), 0, "no")
         inside = ops.add(ops.mul(ops.div(ops.sub(y1, y0), ops.sub(x1, x0)), ops.sub(x, x0)), y0)
-        inside = ops.select(ops.equal(x, high), ops.add(last, ops.mul(ops.div(ops.sub(y1, y0), ops.sub(x1, x0)), ops.sub(x, high))), inside)
+        inside = ops.select(
+            ops.equal(x, high), ops.add(last, ops.mul(ops.div(ops.sub(y1, y0), ops.sub(x1, x0)), ops.sub(x, high))), inside
+        )
     else:
         inside = last
     result = ops.select(ops.greater(x, high), above, ops.select(ops.less(x, low), below, inside))

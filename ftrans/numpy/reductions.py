@@ -16,7 +16,7 @@ from ..core.trace import Tracer, bind
 from ..errors import ShapeError, UnsupportedError, at_line
 from ..ops import elementwise as ops
 from ..ops import reductions as reduce
-from ..ops.structural import ReduceSum, broadcast, convert, reduce_sum, reshape
+from ..ops.structural import ReduceSum, broadcast, convert, reshape
 from . import dispatch
 from .args import array, axes_of, axis_of, dtype_of
 from .dispatch import implements, store_out
@@ -104,7 +104,9 @@ def typed(a: Any, dtype: Any) -> Tracer:
 
 
 @implements(np.sum)
-def sum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = NONE, initial: Any = NONE, where: Any = True) -> Any:
+def sum(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = NONE, initial: Any = NONE, where: Any = True
+) -> Any:
     """The sum over axes (all for None), as `numpy.sum`: booleans and small integers add up in int64.
 
     >>> ft.grad(lambda x: np.sum(x**2))(np.array([1.0, 2.0]))
@@ -122,7 +124,9 @@ def finish_dtype(result: Any, dtype: Any, out: Any, who: str) -> Any:
 
 
 @implements(np.prod)
-def prod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = NONE, initial: Any = NONE, where: Any = True) -> Any:
+def prod(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = NONE, initial: Any = NONE, where: Any = True
+) -> Any:
     """The product over axes (all for None), as `numpy.prod`. Its derivative is right where elements are zero.
 
     >>> ft.grad(np.prod)(np.array([2.0, 0.0, 3.0]))
@@ -341,7 +345,9 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
         if axis is None:
             raise TypeError(at_line("average: axis must be specified when the shapes of a and weights differ"))
         if w.a.shape != tuple([x.a.shape[k] for k in axes]):
-            raise ValueError(at_line(f"average: weights of shape {w.a.shape} do not fit axis {axis} of an array of shape {x.a.shape}"))
+            raise ValueError(
+                at_line(f"average: weights of shape {w.a.shape} do not fit axis {axis} of an array of shape {x.a.shape}")
+            )
         order = builtins.sorted(range(len(axes)), key=lambda k: axes[k])
         w = ops_transpose(w, order)
         w = reshape(w, tuple([n if k in axes else 1 for k, n in enumerate(x.a.shape)]))
@@ -362,7 +368,9 @@ def ops_transpose(x: Any, order: Any) -> Any:
 def of_ufunc(function: Callable[..., Any]) -> Callable[..., Any]:
     """max as np.maximum.reduce, whose arguments are those of np.add.reduce."""
 
-    def call(a: Any, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: Any = False, initial: Any = NONE, where: Any = True) -> Any:
+    def call(
+        a: Any, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: Any = False, initial: Any = NONE, where: Any = True
+    ) -> Any:
         if isinstance(out, tuple):
             (out,) = out
         options: dict[str, Any] = {"initial": initial} if given(initial) else {}

@@ -1,4 +1,4 @@
-"""Order statistics of traced arrays: sort, argsort, searchsorted, median, quantile, percentile, and the nan-variants of reductions."""
+"""Order statistics of traced arrays: sort, searchsorted, median, quantile, percentile; and reductions that leave out nan."""
 
 from __future__ import annotations
 
@@ -129,8 +129,10 @@ def quantile_of(who: str, a: Any, q: Any, axis: Any, out: Any, method: str, keep
     """Quantiles of the elements of each lane; with nans=True of those that are not nan."""
     x, axes, ordered = laned(a, axis, who)
     if method not in METHODS:
-        raise UnsupportedError(at_line(f"{who}: method={method!r} is not supported on traced arrays", hint=f"there are {', '.join(METHODS)}"))
-    if x.a.dtype.kind == "c":
+        raise UnsupportedError(
+            at_line(f"{who}: method={method!r} is not supported on traced arrays", hint=f"there are {', '.join(METHODS)}")
+        )
+    if x.a.dtype.kind == "c" and who != "nanmedian":
         raise TypeError(at_line("a must be an array of real numbers"))
     if q.a.ndim > 1:
         raise ValueError(at_line("q must be a scalar or 1d"))
@@ -158,7 +160,9 @@ def quantile_of(who: str, a: Any, q: Any, axis: Any, out: Any, method: str, keep
     if method in ("lower", "higher"):
         result = lower
     else:
-        upper = pick(ordered, ops.minimum(ops.add(below, 1.0), ops.maximum(last, 0.0) if nans and x.a.inexact else last), nans, lead)
+        upper = pick(
+            ordered, ops.minimum(ops.add(below, 1.0), ops.maximum(last, 0.0) if nans and x.a.inexact else last), nans, lead
+        )
         weight = ops.sub(virtual, below)
         apart = ops.sub(upper, lower)
         near, far = ops.add(lower, ops.mul(apart, weight)), ops.sub(upper, ops.mul(apart, ops.sub(1.0, weight)))
@@ -225,13 +229,17 @@ def without_nan(a: Any, fill: Any) -> tuple[Tracer, Any]:
 
 
 @implements(np.nansum)
-def nansum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = NONE, initial: Any = NONE, where: Any = True) -> Any:
+def nansum(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = NONE, initial: Any = NONE, where: Any = True
+) -> Any:
     """The sum of the elements that are not nan."""
     return plain.sum(without_nan(a, 0)[0], axis, dtype, out, keepdims, initial, where)
 
 
 @implements(np.nanprod)
-def nanprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = NONE, initial: Any = NONE, where: Any = True) -> Any:
+def nanprod(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = NONE, initial: Any = NONE, where: Any = True
+) -> Any:
     """The product of the elements that are not nan."""
     return plain.prod(without_nan(a, 1)[0], axis, dtype, out, keepdims, initial, where)
 
@@ -302,7 +310,7 @@ def nanargmin(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = NONE
 def present(a: Any, axis: Any, where: Any) -> tuple[Any, Any]:
     """The array, and a mask of the elements that are not nan (True for dtypes without nan)."""
     x = array(a)
-    if not x.a.ndim and axis is not None:
+    if not x.a.ndim and axis is not None and x.a.inexact:
         x = reshape(x, (1,))
     if not x.a.inexact:
         return x, where

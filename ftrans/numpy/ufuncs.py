@@ -49,7 +49,9 @@ def traced(ufunc: np.ufunc, args: tuple[Any, ...], options: dict[str, Any], call
         raise TypeError(at_line(f"{name}() got an unexpected keyword argument {sorted(unknown)[0]!r}"))
     for key in ("signature", "sig"):
         if options.get(key) is not None:
-            raise UnsupportedError(at_line(f"{name}: {key}={shown(options[key])} is not supported on traced arrays", hint="use dtype="))
+            raise UnsupportedError(
+                at_line(f"{name}: {key}={shown(options[key])} is not supported on traced arrays", hint="use dtype=")
+            )
     casting = options.get("casting", "same_kind")
     inputs: list[Any] = [array(x) for x in args[:n]]
     if options.get("dtype") is not None:

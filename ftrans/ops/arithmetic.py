@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..core.aval import WEAK, Aval
-from ..core.trace import bind, binary, unary
+from ..core.trace import binary, bind, unary
 from ..errors import at_line
 from .comparison import equal, logical_and
 from .complexes import conj, dtype_of, real
@@ -237,6 +237,7 @@ def raise_to(x: Any, n: Any) -> Any:
             if n == 1:
                 return positive(x)
     return static_power(x, n)
+
 
 __all__ = [
     "Abs", "Cbrt", "Fabs", "FloatPower", "IntPow", "Ldexp", "Positive", "Power", "Reciprocal", "RootOfSquares", "Sign", "Sqrt",

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.aval import BOOL
 from ..core.trace import binary, unary
 from .pointwise import Binary, Step, Unary
 
@@ -124,7 +125,7 @@ left_shift, right_shift, gcd, lcm = binary(LeftShift()), binary(RightShift()), b
 
 def nonzero(x: Any) -> Any:
     """Whether each element is different from 0, as a boolean array; x itself where it is one."""
-    return x if getattr(x, "dtype", None) == bool else not_equal(x, 0)
+    return x if getattr(x, "dtype", None) == BOOL else not_equal(x, 0)
 
 
 __all__ = [

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..core.aval import Aval, aval, promote
 from ..core.primitive import Linear
-from ..core.trace import Tracer, bind, bind_view, binary, unary
+from ..core.trace import Tracer, binary, bind, bind_view, unary
 from ..errors import DtypeError, at_line
 from .pointwise import Binary, Pointwise, Unary, behind_mask, neg
 from .structural import convert, fit, unbroadcast, zeros_of

@@ -79,23 +79,27 @@ class DotGeneral(Primitive):
         return left if right is None else right if left is None else add(left, right)
 
     def transpose(self, ct: Any, x: Any, y: Any) -> tuple[Any, ...]:
+        nb, nx = len(self.x_batch), len(self.x_free(aval_of_any(x).ndim))
         if isinstance(x, Linear):
-            return self.for_left(ct, x.a, y), None
+            return self.for_left(ct, x.a, y, tuple(range(nb + nx, ct.ndim))), None
         mirrored = DotGeneral(self.y_batch, self.x_batch, self.y_contract, self.x_contract)
-        nb, nx, ny = len(self.x_batch), len(self.x_free(aval_of_any(x).ndim)), len(self.y_free(y.a.ndim))
-        order = (*range(nb), *range(nb + nx, nb + nx + ny), *range(nb, nb + nx))
-        return None, mirrored.for_left(transpose(ct, order), y.a, x)
+        return None, mirrored.for_left(ct, y.a, x, tuple(range(nb, nb + nx)))
 
-    def for_left(self, ct: Any, x: Aval, y: Any) -> Any:
-        """The cotangent of the left operand: ct contracted with y over the free axes of y."""
-        y_free = self.y_free(y.ndim)
-        nb, nx = len(self.x_batch), x.ndim - len(self.x_batch) - len(self.x_contract)
-        free_in_ct = tuple(range(nb + nx, nb + nx + len(y_free)))
-        out = bind(DotGeneral(tuple(range(nb)), self.y_batch, free_in_ct, y_free), ct, y)
-        # out has the batch axes, the free axes of x, and the contracted axes in the order in which they stand in y
+    def for_left(self, ct: Any, x: Aval, y: Any, ct_free: Axes) -> Any:
+        """The cotangent of the left operand: ct contracted with y over the free axes of y.
+
+        ct_free: where ct has them. Of the two orders of the product the one that gives the axes of x as they stand is taken,
+        if there is one: the gradient of w in x @ w is x.T @ ct, not (ct.T @ x).T.
+        """
+        batch, y_free = tuple(range(len(self.x_batch))), self.y_free(y.ndim)
         order = sorted(range(len(self.y_contract)), key=lambda k: self.y_contract[k])
-        axes = (*self.x_batch, *self.x_free(x.ndim), *[self.x_contract[k] for k in order])
-        return fit(transpose(out, inverse(axes)), x)
+        contracted = [self.x_contract[k] for k in order]  # as they come out: in the order in which they stand in y
+        free = self.x_free(x.ndim)
+        swapped = (*self.x_batch, *contracted, *free)
+        if swapped == tuple(range(x.ndim)) and contracted:
+            return fit(bind(DotGeneral(self.y_batch, batch, y_free, ct_free), y, ct), x)
+        out = bind(DotGeneral(batch, self.y_batch, ct_free, y_free), ct, y)
+        return fit(transpose(out, inverse((*self.x_batch, *free, *contracted))), x)
 
     def vmap(self, size: int, args: tuple[Any, ...], dims: tuple[int | None, ...]) -> tuple[Any, Any]:
         (x, y), (dx, dy) = args, dims

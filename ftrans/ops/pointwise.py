@@ -19,7 +19,7 @@ import numpy as np
 
 from ..core.aval import BOOL, Aval, aval
 from ..core.primitive import Linear, Primitive
-from ..core.trace import bind, binary, unary
+from ..core.trace import binary, bind, unary
 from ..errors import DtypeError, ShapeError, at_line
 from .structural import convert, fit, move_axis, reshape, unbroadcast
 
@@ -43,7 +43,9 @@ def broadcast_shape(name: str, avals: tuple[Aval, ...]) -> tuple[int, ...]:
         ) from None
 
 
-def loop_dtypes(ufunc: np.ufunc, avals: tuple[Aval, ...], dtype: Any = None, casting: Any = "same_kind") -> tuple[np.dtype[Any], ...]:
+def loop_dtypes(
+    ufunc: np.ufunc, avals: tuple[Aval, ...], dtype: Any = None, casting: Any = "same_kind"
+) -> tuple[np.dtype[Any], ...]:
     """The dtypes of NumPy's inner loop for these operands: what each is converted to, then the result's.
 
     dtype: that of the result, as in `np.add(x, y, dtype=...)`.
@@ -141,8 +143,7 @@ class Pointwise(Primitive, abstract=True):
         for op in cls.instances():
             n = op.nin
             kinds = [c for c in "dDfilB?" if accepts(op, c)]
-            for c in kinds:
-                out.append((op, tuple([sample(op, k, (2, 3), c) for k in range(n)])))
+            out += [(op, tuple([sample(op, k, (2, 3), c) for k in range(n)])) for c in kinds]
             c = kinds[0]
             out += [
                 (op, tuple([sample(op, k, (), c) for k in range(n)])),

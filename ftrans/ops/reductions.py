@@ -66,7 +66,12 @@ class Reduction(Primitive, abstract=True):
         x, *_, cube = arrays()
         found = [(cls((1,)), (x,)), (cls((0, 1)), (x,)), (cls((0, 2)), (cube,)), (cls(()), (x,)), (cls(()), (np.array(1.5),))]
         found += [(cls((0,)), (y,)) for y in arrays()[1:5]]
-        return [*found, (cls((1,)), (np.arange(6).reshape(2, 3),)), (cls((0,)), (np.array([1, 2], np.int8),)), (cls((0,)), (x > 0,))]
+        return [
+            *found,
+            (cls((1,)), (np.arange(6).reshape(2, 3),)),
+            (cls((0,)), (np.array([1, 2], np.int8),)),
+            (cls((0,)), (x > 0,)),
+        ]
 
 
 class ReduceExtremum(Reduction, abstract=True):
@@ -261,7 +266,7 @@ class CumSum(Cumulative):
 
 
 class CumProd(Cumulative):
-    """The running product. Its derivative doubles the reach of products and tangents step by step: no division, so zeros are fine."""
+    """The running product. Its derivative doubles the reach of partial products step by step: no division, so zeros are fine."""
 
     name = "cumprod"
     ufunc = np.multiply

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..core.aval import Aval, aval
 from ..core.primitive import Primitive
-from ..core.trace import bind, binary, unary
+from ..core.trace import binary, bind, unary
 from .arithmetic import ldexp, sign
 from .comparison import equal, greater, isnan, less, logical_or
 from .pointwise import Binary, Step, Unary, div, loop_dtypes, mul, neg, select
@@ -190,7 +190,13 @@ class Frexp(Primitive):
     @classmethod
     def examples(cls) -> list[Any]:
         x = np.array([[1.3, -2.7, 5.1], [0.6, 0.3, 100.0]])
-        return [(cls(), (x,)), (cls(), (x.astype(np.float32),)), (cls(), (np.float64(3.0),)), (cls(), (x[:0],)), (cls(), (np.arange(3),))]
+        return [
+            (cls(), (x,)),
+            (cls(), (x.astype(np.float32),)),
+            (cls(), (np.float64(3.0),)),
+            (cls(), (x[:0],)),
+            (cls(), (np.arange(3),)),
+        ]
 
 
 floor, ceil, trunc, rint = unary(Floor()), unary(Ceil()), unary(Trunc()), unary(Rint())

@@ -73,7 +73,7 @@ class SearchSorted(Primitive):
 
     def aval(self, a: Aval, v: Aval) -> Aval:
         if a.ndim != 1 + self.batched:
-            raise ShapeError(at_line(f"searchsorted needs a 1-d array to search in, got shape {a.shape[self.batched:]}"))
+            raise ShapeError(at_line(f"searchsorted needs a 1-d array to search in, got shape {a.shape[self.batched :]}"))
         return aval(v.shape, INT)
 
     def eval(self, a: Any, v: Any) -> Any:

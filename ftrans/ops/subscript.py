@@ -374,6 +374,8 @@ def put_where(x: Any, mask: Any, new: Any) -> Tracer | None:
     check_mask(mask, x.shape, 0, x.shape)
     if mask.ndim > x.ndim:
         raise TracerIndexError(at_line(f"too many indices: a mask of shape {mask.shape} for an array of shape {x.shape}"))
+    if not rest and new.ndim > 1:
+        raise TypeError(at_line(f"a value of shape {new.shape} cannot be assigned to masked elements: at most one dimension is allowed"))
     if new.ndim > len(rest):
         if new.shape[0] != 1 or new.ndim > len(rest) + 1:
             return None

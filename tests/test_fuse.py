@@ -1,0 +1,142 @@
+"""Fusion: what becomes one kernel, and that kernels and NumPy steps agree whatever the layout."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import ftrans as ft
+from ftrans.lowering import fuse
+
+
+def plan_of(f, *args):
+    return ft.jit(f).lower(*args).plan
+
+
+def groups(f, *args):
+    return [item for item in plan_of(f, *args) if isinstance(item, fuse.Group)]
+
+
+def agree(f, *args, rtol=1e-12):
+    got, want = ft.jit(f, compile="now")(*args), f(*args)
+    for g, w in zip(got if isinstance(got, tuple) else (got,), want if isinstance(want, tuple) else (want,), strict=True):
+        np.testing.assert_allclose(g, w, rtol=rtol, atol=1e-12)
+        assert np.asarray(g).dtype == np.asarray(w).dtype
+        assert np.shape(g) == np.shape(w)
+
+
+RNG = np.random.default_rng(1)
+X, Y = RNG.random((2, 40, 30))
+ROW, COL = RNG.random(30), RNG.random((40, 1))
+
+
+@pytest.mark.smoke
+def test_an_elementwise_chain_is_one_kernel_over_one_joined_axis():
+    (group,) = groups(lambda x, y: (x * y + 2) * x - y * y + x / (y + 1), X, Y)
+    assert group.nest.sizes == (1200,)
+    agree(lambda x, y: (x * y + 2) * x - y * y + x / (y + 1), X, Y, rtol=0)
+
+
+def test_broadcast_operands_are_walked_in_place():
+    def f(x, row, col):
+        return np.exp(x * row + col) - row[None, :] * 2.0
+
+    (group,) = groups(f, X, ROW, COL)
+    assert group.nest.sizes == (40, 30)
+    agree(f, X, ROW, COL)
+
+
+def test_a_reduction_takes_its_operand_in():
+    def f(x, y):
+        return ((x - y) ** 2).sum(), np.abs(x).max(axis=0), (x * y).sum(axis=1)
+
+    plan = plan_of(f, X, Y)
+    assert all(isinstance(item, fuse.Group) for item in plan)
+    agree(f, X, Y)
+
+
+def test_expensive_values_are_not_computed_twice():
+    def f(x):
+        e = np.exp(x)
+        return e.sum(), e.sum(axis=0), e.max(axis=1)
+
+    kernels = groups(f, X)
+    assert sum(instr.op.name == "exp" for g in kernels for instr in g.kernel.body) == 1
+    agree(f, X)
+
+
+def test_softmax_variance_and_their_derivatives():
+    def softmax(x):
+        e = np.exp(x - x.max(axis=1, keepdims=True))
+        return e / e.sum(axis=1, keepdims=True)
+
+    def variance(x):
+        return np.var(x, axis=0)
+
+    for f in (softmax, variance):
+        agree(f, X)
+        g = ft.grad(lambda x, f=f: (f(x) ** 2).sum())
+        np.testing.assert_allclose(ft.jit(g, compile="now")(X), g(X), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int64", "int32", "uint8", "bool", "float16", "complex128"])
+def test_dtypes_follow_numpy(dtype):
+    x = (X * 5).astype(dtype)
+
+    def f(x):
+        return x + 1, x * 2.5, x * x, x.sum(axis=0), np.where(x > 2, x, 0)
+
+    got, want = ft.jit(f, compile="now")(x), f(x)
+    for g, w in zip(got, want, strict=True):
+        assert g.dtype == w.dtype
+        np.testing.assert_allclose(g, w, rtol=1e-3 if dtype == "float16" else 1e-6)
+
+
+def test_layouts():
+    def f(x, y):
+        return x.T * 2 + np.sin(y), (x[::2, ::-1] + 1).sum(axis=0)
+
+    big = RNG.random((80, 60))
+    for x in (X, np.asfortranarray(X), big[::2, ::2], big[:40, :30], np.broadcast_to(ROW, (40, 30))):
+        for y in (X.T, np.ascontiguousarray(X.T), X.T[::-1]):
+            agree(f, x, y)
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (1,), (1, 1), (0, 3), (3, 0), (1, 7), (7, 1), (2, 1, 3)])
+def test_odd_shapes(shape):
+    x = RNG.random(shape)
+
+    def f(x):
+        y = np.sin(x) * x + 1
+        return y, y.sum(), y * y.sum()
+
+    agree(f, x)
+
+
+def test_python_int_and_bool_operands():
+    f = ft.jit(lambda x, n: x * n + True - n, compile="now")
+    for n in (2, 3, 5, -7):
+        np.testing.assert_array_equal(f(X, n), X * n + True - n)
+        np.testing.assert_array_equal(f((X * 9).astype("int32"), n), (X * 9).astype("int32") * n + True - n)
+
+
+def test_levels_keep_dependencies_in_order():
+    def f(x, y):
+        a = x * 2 + y
+        s = a.sum(axis=0)
+        b = a - s
+        t = b.max()
+        return b * t + a, s * t
+
+    agree(f, X, Y)
+
+
+def test_long_programs_are_cut_into_several_kernels():
+    def f(x):
+        for k in range(900):
+            x = x * 1.0001 + 0.001 * (k % 7)
+        return x
+
+    kernels = groups(f, np.ones(100))
+    assert max(len(g.eqns) for g in kernels) <= fuse.MAX_EQNS
+    agree(f, np.ones(100), rtol=1e-12)
