@@ -112,4 +112,4 @@ def lines(function: Fun, *args: Any) -> str:
     """The message of the error that a traced function raises."""
     error = outcome(lambda: traced(function, *args))
     assert isinstance(error, Exception), f"no error, but {error!r}"
-    return str(error)
+    return "\n".join([str(error), *getattr(error, "__notes__", [])])

@@ -11,6 +11,7 @@ import ftrans as ft
 
 A = np.array([[2.0, 0.5, -0.3], [0.1, 1.5, 0.7], [0.4, -0.2, 1.1]])
 X = np.array([0.3, -0.7, 1.2])
+C = np.array([5.0, 6.0, 7.0])
 
 
 def energy(x):
@@ -537,3 +538,42 @@ def test_prints_and_closures_behave_as_in_python():
     factor[0] = 5.0
     assert g(1.0) == 10.0
     assert seen == [1.0, 1.0]
+
+
+# Memory: results share memory with nothing, and can be written to
+
+RESULTS = {
+    "jit": lambda f: ft.jit(f)(X),
+    "jit, again": lambda f: [ft.jit(f)(X) for _ in range(2)][1],
+    "jit, compiled": lambda f: ft.jit(f, compile="now")(X),
+    "vmap": lambda f: ft.vmap(f)(X),
+    "vmap of shared": lambda f: ft.vmap(lambda s, x: f(x), in_axes=(0, None), out_axes=None)(np.ones(2), X),
+    "jvp": lambda f: ft.jvp(f, (X,), (A[0],)),
+    "vjp": lambda f: (lambda out, pull: (out, pull(A[0])))(*ft.vjp(f, X)),
+    "linearize": lambda f: (lambda out, push: (out, push(A[0])))(*ft.linearize(f, X)),
+    "grad": lambda f: ft.grad(lambda x: np.sum(f(x)))(X),
+    "grad, auxiliary": lambda f: ft.grad(lambda x: (np.sum(x), f(x)), has_aux=True)(X),
+    "value_and_grad": lambda f: ft.value_and_grad(lambda x: (np.sum(x), f(x)), has_aux=True)(X),
+    "jacfwd": lambda f: ft.jacfwd(f)(X),
+    "jacrev": lambda f: ft.jacrev(f)(X),
+    "eval_jaxpr": lambda f: ft.eval_jaxpr(ft.make_jaxpr(f)(X), X),
+}
+
+
+@pytest.mark.parametrize("what", ["x", "view", "stop", "captured"])
+@pytest.mark.parametrize("way", RESULTS)
+def test_results_share_memory_with_nothing(way, what):
+    f = {"x": lambda x: x, "view": lambda x: x.T, "stop": lambda x: ft.stop_gradient(x), "captured": lambda x: C}[what]
+    if what == "captured" and way in ("grad, auxiliary", "value_and_grad"):
+        f = lambda x: C + 0 * x  # what is not traced comes back as the object it is
+    kept = [X.copy(), A.copy(), C.copy()]
+    leaves = ft.tree.leaves(RESULTS[way](f))
+    for k, leaf in enumerate(leaves):
+        if isinstance(leaf, np.ndarray):
+            for other in (X, A, C, *leaves[:k]):
+                assert not np.shares_memory(leaf, other)
+            if leaf.ndim:
+                assert leaf.flags.writeable
+                leaf[...] = 7.0
+    np.testing.assert_array_equal([X, C], [kept[0], kept[2]])
+    np.testing.assert_array_equal(A, kept[1])

@@ -56,7 +56,8 @@ class Read(Primitive):
                 at_line(
                     f"{self.kind}() takes the value out of a traced array that is being differentiated: its derivative would be lost",
                     x.t.src,
-                    hint="use the ftrans.numpy or numpy function instead of math's, or say ft.stop_gradient(x) if you mean it",
+                    hint="use the numpy function instead of math's; make an array that it is stored in by ftrans.numpy.zeros; or say "
+                    "ft.stop_gradient(x) if you mean it",
                 )
             )
         return ()

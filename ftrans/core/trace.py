@@ -24,10 +24,12 @@ from ..errors import (
     PACKAGE,
     ConcretizationTypeError,
     DtypeError,
+    FtransError,
     Location,
     MutationWarning,
     UnexpectedTracerError,
     WriteError,
+    describe,
     at_line,
     shown,
 )
@@ -557,7 +559,15 @@ def evaluate(t: Trace) -> None:
                 args = [value_of(vals[i]) for i in ins]
             except ConcretizationTypeError:
                 continue
-            store(t, pos, op, op.eval(*args))
+            try:
+                out = op.eval(*args)
+            except Exception as error:
+                t.mark = pos + length(op)  # the user may catch it and go on
+                where = describe(user_location())
+                if where and not isinstance(error, FtransError):
+                    error.add_note(f"in {op.name}, at {where}")
+                raise
+            store(t, pos, op, out)
     t.mark = len(t)
 
 

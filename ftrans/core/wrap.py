@@ -97,12 +97,16 @@ class Picked:
     single: bool
     trees: list[Any]
     leaves: list[Any]
-    tree: pytree.TreeDef
+    tree: pytree.TreeDef | None  # None: one argument that is one array
     positional: tuple[Any, ...]
     named: dict[str, Any]
 
     def call(self, fun: Callable[..., Any], leaves: Sequence[Any]) -> Any:
         """Call fun with these leaves in place of the picked ones."""
+        if self.tree is None:
+            args = list(self.positional)
+            args[self.places[0]] = leaves[0]  # type: ignore[call-overload]
+            return fun(*args, **self.named)
         subtrees = pytree.unflatten(self.tree, leaves)
         args, kwargs = list(self.positional), dict(self.named)
         for place, sub in zip(self.places, subtrees, strict=True):
@@ -114,6 +118,8 @@ class Picked:
 
     def rebuild(self, leaves: Sequence[Any]) -> Any:
         """One result for each leaf -> the structure the user expects: a tree, or a tuple of trees."""
+        if self.tree is None:
+            return leaves[0]
         subtrees = pytree.unflatten(self.tree, leaves)
         return subtrees[0] if self.single else tuple(subtrees)
 
@@ -129,8 +135,9 @@ def pick(fun: Any, args: tuple[Any, ...], kwargs: dict[str, Any], argnums: Argnu
     """Find the arguments that `argnums` (positions, names, or a sequence of them) means in this call."""
     if type(argnums) is int and 0 <= argnums < len(args):
         trees = [args[argnums]]
-        leaves, tree = pytree.flatten(trees)
-        return Picked([argnums], True, trees, leaves, tree, args, kwargs)
+        if type(trees[0]) is np.ndarray:
+            return Picked([argnums], True, trees, trees, None, args, kwargs)
+        return Picked([argnums], True, trees, *pytree.flatten(trees), args, kwargs)
     single = isinstance(argnums, (int, str, np.integer))
     wanted: Sequence[Any] = tuple(argnums) if isinstance(argnums, list | tuple | range) else (argnums,)
     places: list[int | str] = []
@@ -206,8 +213,11 @@ def trace_call(
         out = call(tracers)
         if has_aux:
             out, aux = split_aux(out, who)
-        leaves, out_tree = pytree.flatten(out)
-        outs = [lift_output(t, x, out, k, who) for k, x in enumerate(leaves)]
+        if type(out) is Tracer and out.t is t:
+            outs, out_tree = [out], pytree.LEAF
+        else:
+            leaves, out_tree = pytree.flatten(out)
+            outs = [lift_output(t, x, out, k, who) for k, x in enumerate(leaves)]
         if check is not None:
             check(out, outs)
         slots: list[int] = []
@@ -217,7 +227,8 @@ def trace_call(
                 if isinstance(x, Tracer):
                     slots.append(k)
                     outs.append(lift(t, x))
-    check_snapshots(t)
+    if t.snapshots:
+        check_snapshots(t)
     j = jaxpr_of(t, [x.i for x in outs])
     traced = Call(j, [value for value, _ in inputs] + t.consts, out_tree, t)
     if has_aux:

@@ -219,9 +219,9 @@ class Jitted:
     def trace(self, entry: Entry, inputs: Any, tree: Any, rebuild: Any, outcomes: tuple[Any, ...]) -> Any:
         """Trace the function for this call, keep the trace, and give the call's result."""
         start = time.perf_counter()
-        call = self.call_of(tree, rebuild)
-        traced, guards = self.record(call, inputs, outcomes)
-        variant = Variant(traced, simplify(traced.jaxpr), guards, Captured(self.fun, is_own))
+        captured = Captured(self.fun, is_own)
+        traced, guards = self.record(self.call_of(tree, rebuild), inputs, outcomes)
+        variant = Variant(traced, simplify(traced.jaxpr), guards, captured.settle())
         took = (time.perf_counter() - start) * 1e3
         why = "a guard had a new outcome" if outcomes else "new signature"
         self.log.append(Event(f"traced {len(variant.jaxpr.eqns)} equations, {len(guards)} guards", why, took))
@@ -263,6 +263,7 @@ class Jitted:
 
     def check_call(self, entry: Entry, inputs: Any, tree: Any, rebuild: Any) -> Any:
         """FTRANS_JIT=check: trace again and raise when a cached trace for the same guards says something else."""
+        captured = Captured(self.fun, is_own)
         traced, guards = self.record(self.call_of(tree, rebuild), inputs, ())
         fresh = simplify(traced.jaxpr)
         for v in entry.variants:
@@ -275,7 +276,7 @@ class Jitted:
                 )
         if cacheable(traced):
             entry.variants = [v for v in entry.variants if v.guards != guards]
-            entry.variants.append(Variant(traced, fresh, guards, Captured(self.fun, is_own)))
+            entry.variants.append(Variant(traced, fresh, guards, captured.settle()))
         outs = tiered(fresh, True).run([x for x, _ in inputs] + traced.trace.consts, "never", len(guards))
         return pytree.unflatten(traced.out_tree, outs)
 

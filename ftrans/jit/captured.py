@@ -1,6 +1,6 @@
 """What a jitted function sees besides its arguments: closure cells, globals, and attributes of objects reached from them.
 
-`Captured(f)` takes a picture at trace time; `unchanged()` says at each call whether everything is still the same. Scalars and
+`Captured(f)` takes a picture before the trace; `unchanged()` says at each call whether everything is still the same. Scalars and
 strings compare by value, everything else by identity; arrays may change their contents, which are read at every call.
 
 What is looked at is found in the bytecode of f and of the user's functions that it names. Library modules (those installed in
@@ -80,6 +80,12 @@ class Captured:
             if now is not value and not same(now, value):
                 return False
         return True
+
+    def settle(self) -> Captured:
+        """After a trace: what the function itself changed while it ran (a counter, a log) is an effect, not an input."""
+        self.globals = [(d, name, v) for d, name, v in self.globals if (now := d.get(name, MISSING)) is v or same(now, v)]
+        self.checks = [(get, v) for get, v in self.checks if (now := get()) is v or same(now, v)]
+        return self
 
     def follow_function(self, fun: Any) -> None:
         """Look at what a user's function captures, and at the functions it calls."""

@@ -41,6 +41,7 @@ class Tiered:
     log: list[Event] = field(default_factory=list)
     cold: Program | None = None
     hot: Program | None = None
+    settled: Program | None = None  # the program of all further calls in the hot mode
     plan: Any = None
     calls: int = 0
     saved: float = 0.0  # seconds that kernels would have saved so far, by the model
@@ -49,17 +50,21 @@ class Tiered:
 
     def run(self, args: Sequence[Any], mode: str, given: int = 0) -> list[Any]:
         """The results, by the program that this mode and the calls so far ask for."""
-        if self.hot is not None and mode != "never":
-            return self.hot.run(args, given)
+        if self.settled is not None and mode == "hot":
+            return self.settled.run(args, given)
         return self.choose(mode).run(args, given)
 
     def choose(self, mode: str) -> Program:
         """The program for this call, compiled when it is time."""
         self.calls += mode != "never"
+        if self.hot is not None and mode != "never":
+            return self.hot
         if mode == "now" or (mode == "hot" and self.due()):
             return self.compile("compile='now'" if mode == "now" else f"break-even after {self.calls} calls")
         if self.cold is None:
             self.cold = build(self.jaxpr, guards=self.guards)
+        if self.gain is not None and self.gain <= 0:
+            self.settled = self.cold  # no kernel would gain anything
         return self.cold
 
     def due(self) -> bool:
@@ -86,7 +91,7 @@ class Tiered:
             )
         start = time.perf_counter()
         items = fuse.realise(plan, service)
-        self.hot = build(self.jaxpr, items, guards=self.guards)
+        self.hot = self.settled = build(self.jaxpr, items, guards=self.guards)
         took = (time.perf_counter() - start) * 1e3
         self.log.append(Event(f"compiled {len(missing)} of {len(fuse.kernels(plan))} kernels", why, took))
         return self.hot
@@ -107,7 +112,7 @@ def no_compile() -> Iterator[None]:
 
 def tiered(j: Jaxpr, guards: bool) -> Tiered:
     """The programs of a jaxpr, kept on it."""
-    key = ("tiers", guards)
+    key = "guarded tiers" if guards else "tiers"
     found: Tiered | None = j.memo.get(key)
     if found is None:
         found = j.memo[key] = Tiered(j, guards)
@@ -116,7 +121,8 @@ def tiered(j: Jaxpr, guards: bool) -> Tiered:
 
 def execute(j: Jaxpr, args: Sequence[Any]) -> list[Any]:
     """Run a jaxpr outside of jit: un-jitted transformations. Its guards have been decided by Python already."""
-    return tiered(j, False).run(args, config.jit if config.jit != "check" else "hot")
+    found = j.memo.get("tiers") or tiered(j, False)
+    return found.run(args, config.jit if config.jit != "check" else "never")  # type: ignore[no-any-return]
 
 
 executor[0] = execute

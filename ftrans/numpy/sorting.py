@@ -198,8 +198,8 @@ def checked_q(q: Any, a: Any, limit: float, who: str) -> Any:
 
 @implements(np.quantile)
 def quantile(
-    a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, method: str = "linear", keepdims: Any = False, *,
-    weights: Any = None, interpolation: Any = None,
+    a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, method: str = "linear",
+    keepdims: Any = False, *, weights: Any = None, interpolation: Any = None,
 ) -> Any:  # fmt: skip
     """Quantiles over axes (all for None), as `numpy.quantile` with method linear, lower, higher or midpoint; q may be traced."""
     refuse("quantile", weights=weights, interpolation=interpolation)
@@ -208,8 +208,8 @@ def quantile(
 
 @implements(np.percentile)
 def percentile(
-    a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, method: str = "linear", keepdims: Any = False, *,
-    weights: Any = None, interpolation: Any = None,
+    a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, method: str = "linear",
+    keepdims: Any = False, *, weights: Any = None, interpolation: Any = None,
 ) -> Any:  # fmt: skip
     """Percentiles over axes (all for None), as `numpy.percentile` with method linear, lower, higher or midpoint."""
     refuse("percentile", weights=weights, interpolation=interpolation)
@@ -349,8 +349,8 @@ def nanstd(
 
 @implements(np.nanquantile)
 def nanquantile(
-    a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, method: str = "linear", keepdims: Any = NONE, *,
-    weights: Any = None, interpolation: Any = None,
+    a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, method: str = "linear",
+    keepdims: Any = NONE, *, weights: Any = None, interpolation: Any = None,
 ) -> Any:  # fmt: skip
     """Quantiles of the elements that are not nan; nan where there are none."""
     refuse("nanquantile", weights=weights, interpolation=interpolation)
@@ -359,8 +359,8 @@ def nanquantile(
 
 @implements(np.nanpercentile)
 def nanpercentile(
-    a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, method: str = "linear", keepdims: Any = NONE, *,
-    weights: Any = None, interpolation: Any = None,
+    a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, method: str = "linear",
+    keepdims: Any = NONE, *, weights: Any = None, interpolation: Any = None,
 ) -> Any:  # fmt: skip
     """Percentiles of the elements that are not nan; nan where there are none."""
     refuse("nanpercentile", weights=weights, interpolation=interpolation)

@@ -10,5 +10,4 @@ from .exponential import *  # noqa: F403
 from .pointwise import *  # noqa: F403
 from .rounding import *  # noqa: F403
 from .special import *  # noqa: F403
-from .structural import broadcast
 from .trigonometric import *  # noqa: F403
