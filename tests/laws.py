@@ -29,13 +29,15 @@ from ftrans.transforms.vjp import linearize_jaxpr, pullback_jaxpr
 Args = tuple[Any, ...]
 
 # Operations whose result is the same bit for bit in every tier; the others may differ by rounding.
-EXACT = set(
-    "abs add bitwise_and bitwise_or bitwise_xor broadcast ceil concatenate conjugate convert copy copysign div equal fabs floor"
-    " floor_divide fmax fmin fmod gather greater greater_equal heaviside imag index invert iota isfinite isinf isnan left_shift"
-    " less less_equal logical_and logical_not logical_or logical_xor make_complex maximum minimum mul neg not_equal positive put"
-    " ravel real reciprocal remainder reshape right_shift rint select sign signbit slice sqrt square stop_gradient sub transpose"
-    " trunc".split()
-)
+EXACT = {
+    "abs", "add", "bitwise_and", "bitwise_or", "bitwise_xor", "broadcast", "ceil", "concatenate", "conjugate",
+    "convert", "copy", "copysign", "div", "equal", "fabs", "floor", "floor_divide", "fmax", "fmin", "fmod", "gather",
+    "greater", "greater_equal", "heaviside", "imag", "index", "invert", "iota", "isfinite", "isinf", "isnan",
+    "left_shift", "less", "less_equal", "logical_and", "logical_not", "logical_or", "logical_xor", "make_complex",
+    "maximum", "minimum", "mul", "neg", "not_equal", "positive", "put", "ravel", "real", "reciprocal", "remainder",
+    "reshape", "right_shift", "rint", "select", "sign", "signbit", "slice", "sqrt", "square", "stop_gradient", "sub",
+    "transpose", "trunc",
+}  # fmt: skip
 
 
 # Tools

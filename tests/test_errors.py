@@ -537,9 +537,10 @@ def test_array_conversion(under):
     f = UNDER[under][1](read_array)
     want = {"jit": 6.25, "grad": 5.0, "jvp": 5.0, "vmap": 6.25}[under]
     try:
-        assert f(2.5) == want
-    except errors.TracerArrayConversionError as e:
-        assert "test_errors.py" in str(e)
+        got = f(2.5)
+    except errors.TracerArrayConversionError:
+        return
+    assert got == want
 
 
 def test_plain_conversion_raises():

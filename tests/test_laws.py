@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from laws import LAWS, accepts, examples, variants
 
-import ftrans as ft
 from ftrans.core.primitive import Primitive, registry
 
 # Primitives without examples, each with its reason.

@@ -131,7 +131,7 @@ def program(steps: list[Step], xp: Any, constant: np.ndarray) -> Fun:
 
 
 def direction(xp: Any, x: Any) -> Any:
-    return data(x.shape, 0.9)
+    return data(x.shape, 0.9).astype(x.dtype)
 
 
 def lanes(xp: Any, x: Any, axis: int) -> Any:
@@ -201,21 +201,22 @@ def close(got: Any, want: Any, what: str, tol: float = 1e-9) -> None:
     np.testing.assert_allclose(got, want, rtol=0, atol=tol * scale, err_msg=what)
 
 
-def tiers_agree(steps: list[Step], names: list[str], shape: tuple[int, ...], *, compiled: bool) -> None:
+def tiers_agree(steps: list[Step], names: list[str], shape: tuple[int, ...], *, compiled: bool, dtype: str = "float64") -> None:
     """Un-jitted, jitted but cold (twice, the second time from the cache), and compiled."""
-    x, c = data(shape), data((3,), 2.57)
+    x, c = data(shape).astype(dtype), data((3,), 2.57).astype(dtype)
+    tol = 1e-9 if dtype == "float64" else 2e-4
     f = stacked(names, ft, np, program(steps, np, c))
     want = f(x)
     close(f(x), want, "a second un-jitted call", 0.0)
     cold = ft.jit(f, compile="never")
-    close(cold(x), want, "cold jit")
-    close(cold(x), want, "cold jit, second call")
-    other = data(shape, 1.1)
-    close(cold(other), f(other), "cold jit on other values")
+    close(cold(x), want, "cold jit", tol)
+    close(cold(x), want, "cold jit, second call", tol)
+    other = data(shape, 1.1).astype(dtype)
+    close(cold(other), f(other), "cold jit on other values", tol)
     if compiled:
         hot = ft.jit(f, compile="now")
-        close(hot(x), want, "compiled")
-        close(hot(other), f(other), "compiled, on other values")
+        close(hot(x), want, "compiled", tol)
+        close(hot(other), f(other), "compiled, on other values", tol)
 
 
 @settings(max_examples=40 * EFFORT)
@@ -238,6 +239,12 @@ def test_jit_is_the_function(steps, shape):
 @example([("unary", 0, 0, 2)], ["jvp along x", "jvp along x", "grad", "grad"], ())
 def test_cold(steps, names, shape):
     tiers_agree(steps, names, shape, compiled=False)
+
+
+@settings(max_examples=12 * EFFORT)
+@given(programs(KINDS), st.lists(st.sampled_from(sorted(STACK)), min_size=1, max_size=3), st.sampled_from(SHAPES))
+def test_single_precision(steps, names, shape):
+    tiers_agree(steps, names, shape, compiled=True, dtype="float32")
 
 
 @settings(max_examples=12 * EFFORT)

@@ -542,6 +542,12 @@ def test_prints_and_closures_behave_as_in_python():
 
 # Memory: results share memory with nothing, and can be written to
 
+
+def both(out, linear):
+    """The value, and a cotangent pulled back or a tangent pushed forward."""
+    return out, linear(A[0])
+
+
 RESULTS = {
     "jit": lambda f: ft.jit(f)(X),
     "jit, again": lambda f: [ft.jit(f)(X) for _ in range(2)][1],
@@ -549,8 +555,8 @@ RESULTS = {
     "vmap": lambda f: ft.vmap(f)(X),
     "vmap of shared": lambda f: ft.vmap(lambda s, x: f(x), in_axes=(0, None), out_axes=None)(np.ones(2), X),
     "jvp": lambda f: ft.jvp(f, (X,), (A[0],)),
-    "vjp": lambda f: (lambda out, pull: (out, pull(A[0])))(*ft.vjp(f, X)),
-    "linearize": lambda f: (lambda out, push: (out, push(A[0])))(*ft.linearize(f, X)),
+    "vjp": lambda f: both(*ft.vjp(f, X)),
+    "linearize": lambda f: both(*ft.linearize(f, X)),
     "grad": lambda f: ft.grad(lambda x: np.sum(f(x)))(X),
     "grad, auxiliary": lambda f: ft.grad(lambda x: (np.sum(x), f(x)), has_aux=True)(X),
     "value_and_grad": lambda f: ft.value_and_grad(lambda x: (np.sum(x), f(x)), has_aux=True)(X),

@@ -29,8 +29,8 @@ from ..errors import (
     MutationWarning,
     UnexpectedTracerError,
     WriteError,
-    describe,
     at_line,
+    describe,
     shown,
 )
 from .aval import WEAK, Aval, aval, aval_of
@@ -563,7 +563,7 @@ def evaluate(t: Trace) -> None:
                 out = op.eval(*args)
             except Exception as error:
                 t.mark = pos + length(op)  # the user may catch it and go on
-                where = describe(user_location())
+                where = describe(t.locs[-1])
                 if where and not isinstance(error, FtransError):
                     error.add_note(f"in {op.name}, at {where}")
                 raise

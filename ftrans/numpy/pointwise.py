@@ -24,7 +24,8 @@ def where(condition: Any, x: Any = np._NoValue, y: Any = np._NoValue, /) -> Any:
 
     What is not chosen has no influence on the derivative, also where its own derivative is infinite or nan.
 
-    >>> ft.grad(lambda x: np.sum(np.where(x > 0, np.sqrt(x), 0.0)))(np.array([0.0, 4.0]))
+    >>> with np.errstate(divide="ignore"):
+    ...     ft.grad(lambda x: np.sum(np.where(x > 0, np.sqrt(x), 0.0)))(np.array([0.0, 4.0]))
     array([0.  , 0.25])
     """
     c = ops.nonzero(array(condition))

@@ -152,7 +152,9 @@ def quantile_of(who: str, a: Any, q: Any, axis: Any, out: Any, method: str, keep
         virtual = ops.mul(q, last)
     if who == "nanmedian":
         middle = [pick(ordered, near(virtual), nans, lead) for near in (ops.floor, ops.ceil)]
-        return ended(who, ops.div(ops.add(*middle), 2.0), x, axes, keepdims, out, lead)
+        kind = x.a.dtype if x.a.inexact else np.dtype(np.float64)
+        lower, upper = [convert(m, kind) for m in middle]
+        return ended(who, ops.div(ops.add(lower, upper), 2.0), x, axes, keepdims, out, lead)
     if method == "midpoint":
         virtual = ops.mul(0.5, ops.add(ops.floor(virtual), ops.ceil(virtual)))
     below = ops.ceil(virtual) if method == "higher" else ops.floor(virtual)
@@ -374,6 +376,7 @@ def nanmedian(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool =
 
 
 __all__ = [
-    "argsort", "digitize", "lexsort", "median", "nanargmax", "nanargmin", "nancumprod", "nancumsum", "nanmax", "nanmean", "nanmedian",
-    "nanmin", "nanpercentile", "nanprod", "nanquantile", "nanstd", "nansum", "nanvar", "percentile", "quantile", "searchsorted", "sort",
+    "argsort", "digitize", "lexsort", "median", "nanargmax", "nanargmin", "nancumprod", "nancumsum", "nanmax",
+    "nanmean", "nanmedian", "nanmin", "nanpercentile", "nanprod", "nanquantile", "nanstd", "nansum", "nanvar",
+    "percentile", "quantile", "searchsorted", "sort",
 ]  # fmt: skip

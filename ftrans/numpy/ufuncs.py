@@ -98,6 +98,9 @@ def where_only(name: str, call: Ufunc, inputs: list[Any], where: Any, out: Any, 
     return ops.select(where, result, convert(array(out), result.dtype))
 
 
+REDUCE_ARGUMENTS = ("axis", "dtype", "out", "keepdims", "initial", "where")
+
+
 def methods(ufunc: np.ufunc, ours: Any) -> Any:
     """Give a function what ufuncs have besides being called: reduce, accumulate, outer, nin, nout ..."""
 
@@ -105,6 +108,8 @@ def methods(ufunc: np.ufunc, ours: Any) -> Any:
         def call(*args: Any, **kwargs: Any) -> Any:
             if current.trace is None:
                 return getattr(ufunc, name)(*args, **kwargs)
+            if name != "outer":
+                args, kwargs = args[:1], dict(zip(REDUCE_ARGUMENTS, args[1:], strict=False)) | kwargs
             return dispatch.array_ufunc(None, ufunc, name, *args, **kwargs)  # type: ignore[arg-type]
 
         call.__name__ = name
@@ -114,7 +119,8 @@ def methods(ufunc: np.ufunc, ours: Any) -> Any:
     ours.nin, ours.nout, ours.nargs, ours.identity, ours.types = ufunc.nin, ufunc.nout, ufunc.nargs, ufunc.identity, ufunc.types
     ours.__name__ = ours.__qualname__ = ufunc.__name__
     ours.__module__ = __name__
-    ours.__doc__ = f"As `numpy.{ufunc.__name__}`, on traced arrays too.\n\n{ufunc.__doc__}"
+    about = (ufunc.__doc__ or "").partition("\nExamples\n")[0]  # NumPy's examples import and print what is not here
+    ours.__doc__ = f"As `numpy.{ufunc.__name__}`, on traced arrays too.\n\n{about}"
     return register_ufunc(ufunc, ours)
 
 

@@ -185,7 +185,7 @@ class Ldexp(Binary):
     """x * 2**y for an integer y."""
 
     ufunc = np.ldexp
-    lower = None
+    lower = None  # type: ignore[assignment]
 
     def along(self, k: int, t: Any, out: Any, primals: tuple[Any, ...]) -> Any:
         return mul(t, ldexp(out.a.dtype.type(1), primals[1])) if k == 0 else None

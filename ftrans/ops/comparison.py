@@ -100,17 +100,17 @@ class RightShift(Binary, Step):
 
 class BitwiseCount(Unary, Step):
     ufunc = np.bitwise_count
-    lower = None
+    lower = None  # type: ignore[assignment]
 
 
 class Gcd(Binary, Step):
     ufunc = np.gcd
-    lower = None
+    lower = None  # type: ignore[assignment]
 
 
 class Lcm(Binary, Step):
     ufunc = np.lcm
-    lower = None
+    lower = None  # type: ignore[assignment]
 
 
 less, less_equal, greater = binary(Less()), binary(LessEqual()), binary(Greater())

@@ -27,7 +27,7 @@ class Conjugate(Unary):
         return x  # kernels are real
 
 
-PART = {np.dtype(np.complex64): np.dtype(np.float32), np.dtype(np.complex128): np.dtype(np.float64)}
+PART: dict[np.dtype[Any], np.dtype[Any]] = {np.dtype(np.complex64): np.dtype(np.float32), np.dtype(np.complex128): np.dtype(np.float64)}
 
 
 class Part(Pointwise, abstract=True):
@@ -35,7 +35,7 @@ class Part(Pointwise, abstract=True):
 
     nin = 1
     view = True
-    lower = None
+    lower = None  # type: ignore[assignment]
 
     def loops(self, *avals: Aval) -> tuple[np.dtype[Any], ...]:
         (x,) = avals
@@ -83,7 +83,7 @@ class Imag(Part):
 class MakeComplex(Binary):
     """x + iy of two real arrays of one dtype, without arithmetic: infinities and signed zeros stay."""
 
-    lower = None
+    lower = None  # type: ignore[assignment]
 
     def loops(self, *avals: Aval) -> tuple[np.dtype[Any], ...]:
         part = promote(*avals)

@@ -154,7 +154,7 @@ class Nextafter(Binary):
 
     ufunc = np.nextafter
     domain = APART
-    lower = None
+    lower = None  # type: ignore[assignment]
 
     def along(self, k: int, t: Any, out: Any, primals: tuple[Any, ...]) -> Any:
         return None if k else t
@@ -163,7 +163,7 @@ class Nextafter(Binary):
 class Spacing(Unary, Step):
     ufunc = np.spacing
     domain = ((1.1, 1.8),)
-    lower = None
+    lower = None  # type: ignore[assignment]
 
 
 class Frexp(Primitive):

@@ -78,8 +78,8 @@ class SearchSorted(Primitive):
 
     def eval(self, a: Any, v: Any) -> Any:
         if not self.batched:
-            return np.searchsorted(a, v, side=self.side)
-        rows = [np.searchsorted(x, y, side=self.side) for x, y in zip(a, v, strict=True)]
+            return np.searchsorted(a, v, side=self.side)  # type: ignore[call-overload]
+        rows = [np.searchsorted(x, y, side=self.side) for x, y in zip(a, v, strict=True)]  # type: ignore[call-overload]
         return np.array(rows, np.int64).reshape(np.shape(v))
 
     def jvp(self, primals: tuple[Any, ...], tangents: tuple[Any, ...], out: Any) -> Any:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import scipy.special
-
+from ..core.lazy import Lazy
 from ..core.trace import unary
 from .exponential import exp
 from .pointwise import Unary, div, mul, neg, sub
@@ -15,23 +14,23 @@ UNIT = ((0.2, 0.8),)
 
 
 class Erf(Unary):
-    ufunc = scipy.special.erf
+    ufunc = Lazy("scipy.special", "erf")
 
     def partial(self, k: int, out: Any, x: Any) -> Any:
         return mul(2 / math.sqrt(math.pi), exp(neg(mul(x, x))))
 
 
 class Erfc(Unary):
-    ufunc = scipy.special.erfc
+    ufunc = Lazy("scipy.special", "erfc")
 
     def partial(self, k: int, out: Any, x: Any) -> Any:
         return mul(-2 / math.sqrt(math.pi), exp(neg(mul(x, x))))
 
 
 class Erfinv(Unary):
-    ufunc = scipy.special.erfinv
+    ufunc = Lazy("scipy.special", "erfinv")
     domain = ((-0.7, 0.7),)
-    lower = None
+    lower = None  # type: ignore[assignment]
 
     def partial(self, k: int, out: Any, x: Any) -> Any:
         return mul(math.sqrt(math.pi) / 2, exp(mul(out, out)))
@@ -40,7 +39,7 @@ class Erfinv(Unary):
 class Expit(Unary):
     """The logistic function 1 / (1 + exp(-x))."""
 
-    ufunc = scipy.special.expit
+    ufunc = Lazy("scipy.special", "expit")
 
     def partial(self, k: int, out: Any, x: Any) -> Any:
         return mul(out, sub(1.0, out))
@@ -53,7 +52,7 @@ class Expit(Unary):
 class LogExpit(Unary):
     """log(1 / (1 + exp(-x))), without overflow."""
 
-    ufunc = scipy.special.log_expit
+    ufunc = Lazy("scipy.special", "log_expit")
 
     def partial(self, k: int, out: Any, x: Any) -> Any:
         return expit(neg(x))
@@ -65,7 +64,7 @@ class LogExpit(Unary):
 class Logit(Unary):
     """log(x / (1 - x))."""
 
-    ufunc = scipy.special.logit
+    ufunc = Lazy("scipy.special", "logit")
     domain = UNIT
 
     def along(self, k: int, t: Any, out: Any, primals: tuple[Any, ...]) -> Any:
