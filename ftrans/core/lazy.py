@@ -1,31 +1,37 @@
-"""Use a function of a library that is slow to import without importing it before the first call.
+"""Name a library function at the top of a file without paying for the library's import before the first call.
 
     erf = Lazy("scipy.special", "erf")       # scipy.special takes 0.15 s to import, and few programs need it
     erf(0.5)
+
+The name stands at module level, where a reader looks for imports; only libraries are imported so, never modules of ftrans.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib
 from typing import Any
 
 
 class Lazy:
-    """A function of a module that is imported when it is first called or asked for an attribute."""
+    """A function of a library that is imported when it is first called or asked for an attribute."""
 
     def __init__(self, module: str, name: str) -> None:
-        self.module, self.name = module, name
-        self.__name__ = name
+        self.__name__, self.path = name, f"{module}.{name}"
+        self.load = functools.partial(importlib.import_module, module)
 
-    def resolve(self) -> Any:
+    @functools.cached_property
+    def function(self) -> Any:
         """The function itself."""
-        return getattr(importlib.import_module(self.module), self.name)
+        return getattr(self.load(), self.__name__)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.resolve()(*args, **kwargs)
+        return self.function(*args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.resolve(), name)
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self.function, name)
 
     def __repr__(self) -> str:
-        return f"{self.module}.{self.name}"
+        return self.path

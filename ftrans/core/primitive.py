@@ -117,6 +117,11 @@ class Primitive(metaclass=PrimitiveMeta):
         """The result by NumPy or SciPy: the reference all other rules are tested against."""
         raise NotImplementedError(f"primitive {self.name} has no eval rule")
 
+    @property
+    def direct(self) -> Any:
+        """The function behind `eval`, for those who call it often."""
+        return self.eval
+
     def jvp(self, primals: tuple[Any, ...], tangents: tuple[Any, ...], out: Any) -> Any:
         """The tangent of the result, or None where it is zero. A tangent is None where it is symbolically zero."""
         raise NotDifferentiableError(f"{self.name} has no derivative rule")

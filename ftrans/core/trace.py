@@ -426,7 +426,7 @@ def bind_view(op: Primitive, x: Any, *rest: Any) -> Any:
 
 
 class Copy(Primitive):
-    """The same array in memory of its own, in C order or in that of the original ("K"): what may be written to."""
+    """The same array in memory of its own, in C order, in that of the original ("K"), or in an unknown one ("?")."""
 
     order: str = "C"
 
@@ -434,7 +434,7 @@ class Copy(Primitive):
         return aval(x.shape, x.dtype, False, False)
 
     def eval(self, x: Any) -> Any:
-        return np.array(x, order=self.order)
+        return np.array(x, order="C" if self.order == "?" else self.order)
 
     def jvp(self, primals: tuple[Any, ...], tangents: tuple[Any, ...], out: Any) -> Any:
         return tangents[0]
@@ -606,6 +606,7 @@ with_options: list[Callable[[Primitive, tuple[Any, ...], dict[str, Any]], Any]] 
 def unary(op: Primitive) -> Callable[..., Any]:
     """The function that applies a one-argument primitive, about 0.3 µs a call, of which 0.02 let it take a ufunc's options."""
     memo: dict[Aval, Aval] = {}
+    direct = op.direct
 
     def call(x: Any, /, *more: Any, **options: Any) -> Any:
         if more or options:
@@ -628,6 +629,8 @@ def unary(op: Primitive) -> Callable[..., Any]:
                 r.t, r.a, r.i = t, a, len(t)
                 t += (op, x.i)
                 return r
+        elif current.trace is None and not isinstance(x, Tracer):
+            return direct(x)
         return bind(op, x)
 
     call.__name__ = call.__qualname__ = op.name
@@ -641,6 +644,7 @@ def binary(op: Primitive, slow: Callable[[Primitive, Any, Any], Any] = bind) -> 
         it is not `bind`, for two Python scalars: Python's operators differ from NumPy's functions there.
     """
     memo: dict[Aval, dict[Aval, Aval]] = {}
+    direct = op.direct
 
     def call(x: Any, y: Any, /, *more: Any, **options: Any) -> Any:
         if more or options:
@@ -660,6 +664,8 @@ def binary(op: Primitive, slow: Callable[[Primitive, Any, Any], Any] = bind) -> 
             if weak is None or not t.top:
                 return slow(op, x, y)
             x = t.const(x, weak)
+        elif current.trace is None and not isinstance(x, Tracer) and not isinstance(y, Tracer):
+            return direct(x, y)
         else:
             return slow(op, x, y)
         try:

@@ -19,9 +19,10 @@ from ..core.trace import Trace, Tracer, bind, current, has_value, value
 from ..errors import ArgumentError, UnsupportedError, at_line
 from ..ops.elementwise import add, div, greater_equal, less, logical_and, maximum, minimum, mul, power, remainder, select
 from ..ops.indexing import Index, Put
-from ..ops.subscript import Parsed, cast_to, gather, get_item, parse, put, scatter, squeezed
+from ..ops.subscript import Parsed, cast_to, gather, get_item, parse, put, scatter, set_item, squeezed
 from .args import array
 from .creation import fresh, ones_like, scalar
+from .dispatch import unsupported, updates
 
 MODES = ("raise", "clip", "drop", "fill", "wrap", "promise_in_bounds", None)
 
@@ -247,6 +248,19 @@ def known_unique(x: Any, p: Parsed) -> bool:
     return flat.shape[1] == np.unique(flat, axis=1).shape[1]
 
 
+def in_place(kind: str) -> Callable[..., None]:
+    """`np.add.at(x, i, v)` on a traced x."""
+
+    def function(x: Any, index: Any, values: Any) -> None:
+        if not isinstance(x, Tracer):
+            raise unsupported(f"numpy.{kind}.at", "the array is a plain one, and traced values cannot be stored in it")
+        set_item(x, (), write_part(x, index, kind, cast_to(x, values)))
+
+    return function
+
+
+updates.update({ufunc: in_place(ufunc.__name__) for ufunc in (np.add, np.multiply, np.minimum, np.maximum)})
+updates[np.subtract] = lambda x, index, values: updates[np.add](x, index, -values)
 Tracer.at = property(At)  # type: ignore[attr-defined]
 
 __all__ = ["At", "Ref", "at"]

@@ -20,6 +20,7 @@ from ..ops.structural import broadcast, convert
 functions: dict[Any, Callable[..., Any]] = {}
 ufuncs: dict[np.ufunc, Callable[..., Any]] = {}
 reductions: dict[np.ufunc, Callable[..., Any]] = {}  # np.add.reduce and its like
+updates: dict[np.ufunc, Callable[..., Any]] = {}  # np.add.at and its like
 accumulations: dict[np.ufunc, Callable[..., Any]] = {}  # np.add.accumulate and its like
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -68,6 +69,8 @@ def array_ufunc(self: Tracer, ufunc: np.ufunc, method: str, *inputs: Any, **kwar
         return reductions[ufunc](*inputs, **{"axis": 0} | kwargs)
     elif method == "accumulate" and ufunc in accumulations:
         return accumulations[ufunc](*inputs, **{"axis": 0} | kwargs)
+    elif method == "at" and ufunc in updates:
+        return updates[ufunc](*inputs)
     elif method == "outer" and ufunc in ufuncs and len(inputs) == 2:
         x, y = (functions[np.asarray](v) if np.asarray in functions else v for v in inputs)
         from_left = functions[np.reshape](x, (*x.shape, *[1] * y.ndim))

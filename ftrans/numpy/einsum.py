@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.trace import Tracer, bind
+from ..core.trace import Copy, Tracer, bind, bind_view
 from ..errors import ShapeError, at_line
 from ..ops.contraction import dot_general
 from ..ops.elementwise import mul
@@ -36,6 +36,9 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, dtype: Any = 
         xs = [convert(x, dtype_of(dtype)) for x in xs]
     common = np.result_type(*[x.a.dtype for x in xs])
     check_sizes(terms, xs)
+    single = single_view(terms, result, xs)
+    if single is not None and out is None:
+        return convert(single, common)
     items = [simplified(x, term, terms[:k] + terms[k + 1 :], result) for k, (x, term) in enumerate(zip(xs, terms, strict=True))]
     for pair in order_of(items, result):
         chosen = [items[k] for k in sorted(pair)]
@@ -48,8 +51,7 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, dtype: Any = 
         items.append(merged)
     new, term = items[0]
     new = convert(arranged(new, term, result), common)
-    if not result:  # NumPy gives a scalar
-        new = new[()]
+    new = new[()] if not result else bind(Copy("?"), new)  # NumPy gives a scalar, or an array in an order of its own
     return new if out is None else store_out(out, new, "einsum")
 
 
@@ -112,6 +114,17 @@ def check_sizes(terms: list[str], xs: list[Tracer]) -> None:
                 sizes[c] = n if sizes[c] == 1 else sizes[c]
 
 
+def single_view(terms: list[str], result: str, xs: list[Tracer]) -> Any:
+    """`ij->ji`, `ii->i`: what neither multiplies nor adds up is a view of its operand, writable as in NumPy. Else None."""
+    if len(xs) != 1 or set(terms[0]) != set(result) or not result:
+        return None
+    (x,), (term,) = xs, terms
+    for c in result:
+        while term.count(c) > 1:
+            x, term = diagonal(x, term, c, bind_view)
+    return transpose(x, tuple([term.index(c) for c in result]))
+
+
 Item = tuple[Any, str]
 
 
@@ -137,7 +150,7 @@ def summed(x: Any, axes: tuple[int, ...]) -> Any:
     return convert(reduce_sum(x, axes), x.a.dtype)
 
 
-def diagonal(x: Any, term: str, c: str) -> Item:
+def diagonal(x: Any, term: str, c: str, make: Any = bind) -> Item:
     """x with the first two axes named c made one."""
     i = term.index(c)
     j = term.index(c, i + 1)
@@ -146,7 +159,7 @@ def diagonal(x: Any, term: str, c: str) -> Item:
     zero = line * 0
     first, second = (line if x.a.shape[k] == n else zero for k in (i, j))
     rest = "".join([d for k, d in enumerate(term) if k not in (i, j)])
-    return bind(Gather((i, j), "no"), x, first, second), c + rest
+    return make(Gather((i, j), "no"), x, first, second), c + rest
 
 
 def order_of(items: list[Item], result: str) -> list[tuple[int, ...]]:

@@ -13,7 +13,7 @@ from ..core.reads import read
 from ..core.trace import Copy, Tracer, bind, bind_view
 from ..errors import ShapeError, TracerIndexError, UnsupportedError, at_line
 from ..ops.elementwise import add, less, maximum, minimum, not_equal, remainder, select
-from ..ops.indexing import Gather, Index, Iota, Scatter, take_rows
+from ..ops.indexing import Diagonal, Gather, Index, Iota, Scatter, take_rows
 from ..ops.structural import broadcast, convert, contains_tracer, reduce_sum, reshape, transpose
 from ..ops.subscript import cast_to, set_item
 from .args import arrays, axes_of, axis_of, dtype_of
@@ -121,7 +121,7 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
 
 @implements(np.diagonal)
 def diagonal(a: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1) -> Any:
-    """As `numpy.diagonal`: the last axis of the result is the diagonal. Read-only in NumPy, a copy here."""
+    """As `numpy.diagonal`: the last axis of the result is the diagonal; a read-only view."""
     return diagonal_of(as_array(a), int(offset), axis1, axis2)
 
 
@@ -135,7 +135,7 @@ def diagonal_of(x: Any, offset: int, axis1: Any, axis2: Any) -> Any:
     line = bind(Iota(n, np.dtype(np.int64)))
     first = add(line, -offset) if offset < 0 else line
     second = add(line, offset) if offset > 0 else line
-    out = bind(Gather((i, j), "no"), x, first, second)
+    out = bind_view(Diagonal((i, j), "no"), x, first, second)
     return transpose(out, (*range(1, out.ndim), 0))
 
 

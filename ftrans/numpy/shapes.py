@@ -9,7 +9,7 @@ import numpy as np
 from ..core.trace import Copy, Tracer, bind, bind_view, current, lift
 from ..errors import DtypeError, ShapeError, UnsupportedError, at_line
 from ..ops.indexing import Index, Item, index
-from ..ops.structural import Broadcast, Convert, Ravel, Reshape, broadcast, contains_tracer, convert
+from ..ops.structural import Broadcast, Contiguous, Convert, Ravel, Reshape, broadcast, contains_tracer, convert
 from ..ops.structural import reshape as reshape_to
 from ..ops.structural import transpose as permute
 from .args import array, axes_of, axis_of, dtype_of, shape_of
@@ -24,7 +24,7 @@ def array_(
     """As `numpy.array`; lists may contain traced numbers and arrays."""
     if isinstance(object, Tracer):
         x = array(object)
-        if x.a.scalar or copy is not False:
+        if x.a.scalar or copy:
             x = bind(Copy("C" if order == "C" else "K"), x)
     elif contains_tracer(object):
         x = array(object)
@@ -42,6 +42,8 @@ def asarray(a: Any, dtype: Any = None, order: Any = None, *, device: Any = None,
     if x.a.scalar or known:
         x = bind(Copy(), x)
     changed = x if dtype is None else convert(x, dtype_of(dtype))
+    if order in ("C", "c", "F", "f") and not copy:
+        return bind_view(Contiguous(order.upper()), changed)
     return bind(Copy("K"), x) if copy and changed is x else changed
 
 
@@ -50,24 +52,27 @@ asanyarray = asarray
 
 @implements(np.ascontiguousarray)
 def ascontiguousarray(a: Any, dtype: Any = None, *, like: Any = None) -> Any:
-    """As `numpy.ascontiguousarray`: a C-contiguous array of at least one dimension; a copy in case of doubt."""
+    """As `numpy.ascontiguousarray`: a C-contiguous array of at least one dimension, the array itself where it is one."""
     x = asarray(a, dtype)
-    return bind(Copy(), x) if x.ndim else reshape_to(x, (1,))
+    return bind_view(Contiguous("C"), x) if x.ndim else reshape_to(x, (1,))
 
 
 @implements(np.asfortranarray)
 def asfortranarray(a: Any, dtype: Any = None, *, like: Any = None) -> Any:
-    """As `numpy.asfortranarray`; a copy."""
-    x = asarray(a, dtype)
-    back = tuple(range(x.ndim))[::-1]
-    return permute(bind(Copy(), permute(x, back)), back)
+    """As `numpy.asfortranarray`: the array itself where it lies in Fortran order, else a copy."""
+    return bind_view(Contiguous("F"), asarray(a, dtype))
 
 
 @implements(np.require)
 def require(a: Any, dtype: Any = None, requirements: Any = None, *, like: Any = None) -> Any:
-    """As `numpy.require`: memory layout is given only to what leaves the trace, so requirements are met by a copy."""
+    """As `numpy.require`, for the requirements of order, alignment and writability."""
     x = asarray(a, dtype)
-    return bind(Copy(), x) if requirements else x
+    wanted = {str(r)[0].upper() for r in ([requirements] if isinstance(requirements, str) else requirements or [])}
+    if wanted - set("CFAW"):
+        raise UnsupportedError(at_line(f"require: {requirements} is not supported on traced arrays", hint="use 'C', 'F', 'A' or 'W'"))
+    for order in wanted & set("CF"):
+        x = bind_view(Contiguous(order), x)
+    return x
 
 
 @implements(np.asarray_chkfinite)
@@ -117,6 +122,8 @@ def reshape(a: Any, /, shape: Any = None, order: str = "C", *, newshape: Any = N
         return permute(reshape_to(permute(x, back), wanted[::-1]), forth)
     if order not in ("C", "c", "K", "k"):
         raise UnsupportedError(at_line(f"reshape with order={order!r} depends on the memory layout and is not traced", hint="use 'C' or 'F'"))
+    if copy is False:
+        raise UnsupportedError(at_line("reshape with copy=False is not supported on traced arrays", hint="leave copy out"))
     out = bind_view(Reshape(tuple(wanted)), x)
     return bind(Copy(), out) if copy else out
 

@@ -13,7 +13,7 @@ import numpy as np
 from ..core.aval import Aval, aval
 from ..core.primitive import Linear, Primitive
 from ..core.trace import bind, bind_view
-from ..errors import DtypeError, NotDifferentiableError, ShapeError, TracerIndexError, at_line
+from ..errors import DtypeError, NotDifferentiableError, ShapeError, TracerIndexError, WriteError, at_line
 from .elementwise import add, div, equal, mul, select
 from .structural import broadcast, convert, fit, move_axis, reshape, transpose, unbroadcast, zeros_of
 
@@ -224,6 +224,15 @@ class Gather(Primitive):
         ]
 
 
+class Diagonal(Gather):
+    """np.diagonal: a Gather whose result is a read-only view in NumPy."""
+
+    def put(self, base: Any, new: Any, *rest: Any) -> Any:
+        raise WriteError(
+            at_line("the result of np.diagonal is read-only", hint="use np.fill_diagonal(x, v), or x[i, i] = v with i = np.arange(n)")
+        )
+
+
 def gathered_shape(x: Aval, indices: tuple[Aval, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
     """S + (the other axes)."""
     for i in indices:
@@ -409,4 +418,4 @@ def take_rows(x: Any, indices: Any, axis: int = 0, check: str = "now") -> Any:
     return transpose(out, (*range(rank, rank + axis), *range(rank), *range(rank + axis, out.ndim)))
 
 
-__all__ = ["Gather", "Index", "Iota", "Put", "Scatter", "convert", "index", "take_rows"]
+__all__ = ["Diagonal", "Gather", "Index", "Iota", "Put", "Scatter", "convert", "index", "take_rows"]

@@ -22,15 +22,16 @@ def stand_in(x: Tracer) -> Array | None:
     """An array with the shape and strides of x in NumPy, or None."""
     if isinstance(x, View) and x.lens is not None:
         base = stand_in(x.base)
-        return None if base is None else viewed(x.lens, base)
+        return None if base is None else viewed(x.lens, base, x.a.ndim)
     return of_variable(x.t, x.i)
 
 
-def viewed(op: Primitive, base: Array) -> Array | None:
-    """The stand-in of a view."""
-    axes = getattr(op, "axes", None)
-    if op.name == "gather":  # a row at a traced index: which one does not matter for the strides
-        return base[tuple([0 if k in axes else slice(None) for k in range(base.ndim)])] if base.size else None
+def viewed(op: Primitive, base: Array, ndim: int) -> Array | None:
+    """The stand-in of a view with ndim axes."""
+    if op.nin > 1:  # a row at a traced index: which one does not matter for the strides
+        axes: tuple[int, ...] = op.axes  # type: ignore[attr-defined]
+        row = base.size > 0 and ndim == base.ndim - len(axes)
+        return base[tuple([0 if k in axes else slice(None) for k in range(base.ndim)])] if row else None
     return np.asarray(op.eval(base))
 
 
@@ -81,8 +82,8 @@ def of_input(t: Trace, i: int) -> Array | None:
 def of_equation(op: Primitive, operands: list[Array | None], a: Aval) -> Array | None:
     """The result of an operation, by NumPy's rules for the order of new arrays."""
     if op.view:
-        return None if operands[0] is None else viewed(op, operands[0])
-    if any([x is None for x in operands]):
+        return None if operands[0] is None else viewed(op, operands[0], a.ndim)
+    if any([x is None for x in operands]) or (getattr(op, "order", None) == "?" and a.ndim > 1):
         return None
     if all([x.flags.c_contiguous for x in operands]):  # type: ignore[union-attr]
         return np.empty(a.shape, a.dtype)

@@ -102,6 +102,10 @@ class Pointwise(Primitive, abstract=True):
     def eval(self, *args: Any) -> Any:
         return self.ufunc(*args)
 
+    @property
+    def direct(self) -> Any:
+        return self.ufunc if type(self).eval is Pointwise.eval else self.eval
+
     def partial(self, k: int, out: Any, *args: Any) -> Any:
         """The derivative with respect to operand k, at args, where the result is `out`."""
         raise NotImplementedError(f"{self.name} has no partial derivatives")

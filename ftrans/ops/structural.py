@@ -13,7 +13,7 @@ import numpy as np
 
 from ..core.aval import Aval, aval
 from ..core.primitive import Linear, Primitive
-from ..core.trace import Tracer, bind, bind_view, current, lift, lift_sequence
+from ..core.trace import Copy, Tracer, bind, bind_view, current, lift, lift_sequence
 from ..errors import NotDifferentiableError, ShapeError, WriteError, at_line
 from .layout import stand_in
 
@@ -86,6 +86,22 @@ class Ravel(Reshape):
     def shares(self, base: Any) -> bool | None:
         x = stand_in(base)
         return None if x is None else bool(x.flags.c_contiguous)
+
+
+class Contiguous(Copy):
+    """np.ascontiguousarray, np.asfortranarray: the array itself where it lies in this order, else a copy."""
+
+    view = True
+
+    def eval(self, x: Any) -> Any:
+        return np.asarray(x, order=self.order)  # type: ignore[call-overload]
+
+    def shares(self, base: Any) -> bool | None:
+        x = stand_in(base)
+        return None if x is None else bool(x.flags.f_contiguous if self.order == "F" else x.flags.c_contiguous)
+
+    def put(self, base: Any, new: Any, *rest: Any) -> Any:
+        return new
 
 
 class Transpose(Primitive):
@@ -369,7 +385,7 @@ def unbroadcast(ct: Any, a: Aval) -> Any:
         lead = len(shape) - a.ndim
         ones = tuple([k + lead for k, n in enumerate(a.shape) if n == 1 and shape[k + lead] != 1])
         ct = reduce_sum(ct, (*range(lead), *ones))
-        ct = reshape(ct, a.shape)
+        ct = ct if ct.shape == a.shape else reshape(ct, a.shape)
     if ct.a.dtype != a.dtype:
         if a.dtype.kind not in "fc":
             raise NotDifferentiableError(f"a cotangent reached an operand of dtype {a.dtype}")

@@ -17,7 +17,7 @@ from ..core.run import run, run_traced
 from ..core.trace import Trace, bind
 from ..core.wrap import Argnums, Call, Picked, decorator, input_of, named_like, pick, trace_call
 from ..errors import DifferentiationError, at_line
-from ..ops.structural import Slice, broadcast, move_axis, reshape
+from ..ops.structural import Slice, broadcast, move_axis, reduce_sum, reshape
 from .grad import grad
 from .jvp import full_jvp_jaxpr, jvp, tangent_aval
 from .simplify import simplify
@@ -83,9 +83,14 @@ def columns(dot: Any, dim: int | None, out: Aval, avals: list[Aval], total: int)
     for a in avals:
         part = bind(Slice(0, begin, begin + a.size), from_lanes)
         moved = move_axis(part, 0, part.ndim - 1)
-        blocks.append(reshape(moved, (*out.shape, *a.shape)))
+        blocks.append(block(moved, (*out.shape, *a.shape)))
         begin += a.size
     return blocks
+
+
+def block(x: Any, shape: tuple[int, ...]) -> Any:
+    """x under this shape; a block of one element is a scalar, as an element of an array is."""
+    return reshape(x, shape) if shape else reduce_sum(x, tuple(range(x.ndim)))
 
 
 def at_front(x: Any, dim: int | None, total: int) -> Any:
@@ -118,7 +123,7 @@ def reverse_jacobian_jaxpr(j: Jaxpr, n_active: int, n_out: int) -> Jaxpr:
         blocks, begin = [], 0
         for a in outs:
             for ct, x in zip(stacked, j.in_avals, strict=False):
-                blocks.append(reshape(bind(Slice(0, begin, begin + a.size), ct), (*a.shape, *x.shape)))
+                blocks.append(block(bind(Slice(0, begin, begin + a.size), ct), (*a.shape, *x.shape)))
             begin += a.size
         result = [x.i for x in [*ys, *blocks]]
     return simplify(Jaxpr.from_trace(t, result, baked=True))
