@@ -15,6 +15,7 @@ import time
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
+from threadpoolctl import threadpool_limits  # comes with scikit-learn
 
 import ftrans as ft
 
@@ -185,6 +186,7 @@ def draw(out, losses, accuracies, x, y, guess, norms):
     plt.close(figure)
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")  # two threads gain little here, and wait long on a busy machine
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--steps", type=int, default=2000, help="training steps (default: 2000)")

@@ -184,6 +184,9 @@ def test_logaddexp_of_infinities():
         (lambda x: np.where(x <= 0, 0.0, np.sqrt(x)), [0, 0.5, 0.5 / np.sqrt(2), 0]),
         (lambda x: np.where(x == 0, 0.0, -1 / x), [0, 1, 0.25, 1]),
         (lambda x: np.log(x, where=x > 0, out=fnp.zeros(4)), [0, 1, 0.5, 0]),
+        (lambda x: np.where(x > 0, np.log(x.astype(np.float32)), 0.0), [0, 1, 0.5, 0]),
+        (lambda x: np.where((x > 0).reshape(2, 2).T, np.log(x).reshape(2, 2).T, 0.0).T.reshape(4), [0, 1, 0.5, 0]),
+        (lambda x: np.where(x > 0, np.log(x + 0j).real, 0.0), [0, 1, 0.5, 0]),
         (lambda x: np.where(x > 0, np.sqrt(np.log(x + 1)), 0), [0, *(0.5 / np.sqrt(np.log([2, 3])) / [2, 3]), 0]),
     ],
 )

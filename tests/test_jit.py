@@ -236,6 +236,18 @@ def test_check_mode_finds_state_that_jit_cannot_see():
             f(np.ones(2))
 
 
+@pytest.mark.parametrize("kind", ["generator", "state", "global"])
+def test_random_draws_are_fresh_at_every_call(kind):
+    rng = np.random.default_rng(0) if kind == "generator" else np.random.RandomState(0)
+
+    def draw():
+        return np.random.standard_normal(3) if kind == "global" else rng.standard_normal(3)
+
+    f = ft.jit(lambda x: x + draw())
+    outs = {tuple(f(np.zeros(3)).tolist()) for _ in range(4)}
+    assert len(outs) == 4
+
+
 # Arguments
 
 

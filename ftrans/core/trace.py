@@ -271,7 +271,8 @@ def lift_array(t: Trace, x: ndarray[Any, Any]) -> Tracer:
     return new
 
 
-WEIGHTS = np.random.default_rng(0).integers(1, 2**63, 8192, dtype=np.uint64) | np.uint64(1)
+# Odd multipliers, one for each place in a block: multiples of 2**64 over the golden ratio (Knuth, TAOCP 6.4).
+WEIGHTS = np.arange(1, 8193, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15) | np.uint64(1)
 
 
 def fingerprint(x: ndarray[Any, Any]) -> int:

@@ -229,7 +229,7 @@ class Jitted:
         took = (time.perf_counter() - start) * 1e3
         why = "a guard had a new outcome" if outcomes else "new signature"
         self.log.append(Event(f"traced {len(variant.jaxpr.eqns)} equations, {len(guards)} guards", why, took))
-        if cacheable(traced):
+        if cacheable(traced) and not captured.drew():
             entry.variants.append(variant)
             entry.last = variant
         args = [x for x, _ in inputs] + traced.trace.consts
@@ -278,7 +278,7 @@ class Jitted:
                         hint="it depends on state that jit cannot see (a file, a mutable object reached indirectly); pass it as an argument",
                     )
                 )
-        if cacheable(traced):
+        if cacheable(traced) and not captured.drew():
             entry.variants = [v for v in entry.variants if v.guards != guards]
             entry.variants.append(Variant(traced, fresh, guards, captured.settle()))
         outs = tiered(fresh, True).run([x for x, _ in inputs] + traced.trace.consts, "never", len(guards))

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import dis
 import functools
+import pickle
+import sys
 import sysconfig
 import types
 from collections.abc import Callable, Iterator
@@ -68,6 +70,9 @@ class Captured:
         self.globals: list[tuple[dict[str, Any], str, Any]] = []
         self.checks: list[tuple[Getter, Any]] = []
         self.seen: set[int] = set()
+        self.draws: list[tuple[Getter, bytes]] = []  # random generators within reach, and their states
+        if "numpy.random" in sys.modules:
+            self.watch(functools.partial(np.random.get_state, legacy=False))
         self.follow_function(fun)
 
     def unchanged(self) -> bool:
@@ -80,6 +85,14 @@ class Captured:
             if now is not value and not same(now, value):
                 return False
         return True
+
+    def watch(self, state: Getter) -> None:
+        """Remember the state of a random generator."""
+        self.draws.append((state, pickle.dumps(state())))
+
+    def drew(self) -> bool:
+        """Whether random numbers were drawn since the picture was taken: such a trace serves one call only."""
+        return any([pickle.dumps(state()) != before for state, before in self.draws])
 
     def settle(self) -> Captured:
         """After a trace: what the function itself changed while it ran (a counter, a log) is an effect, not an input."""
@@ -148,6 +161,10 @@ class Captured:
                 self.follow_function(value)
             return
         self.seen.add(id(value))
+        if "numpy.random" in sys.modules and isinstance(value, (np.random.Generator, np.random.RandomState)):
+            bits = value.bit_generator if isinstance(value, np.random.Generator) else value._bit_generator
+            self.watch(functools.partial(getattr, bits, "state"))
+            return
         if isinstance(value, types.ModuleType):
             if not is_library(value):
                 self.follow_attributes(value, attributes)

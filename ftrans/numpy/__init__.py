@@ -57,7 +57,6 @@ from numpy import (
     set_printoptions,
     seterr,
     signedinteger,
-    testing,
     uint,
     uint8,
     uint16,
@@ -92,12 +91,14 @@ class MissingFunctionError(_UnsupportedError, AttributeError):
 
 
 def __getattr__(name: str) -> Any:  # noqa: N807
-    """Name what is missing, and what to do."""
+    """NumPy's modules that need no tracing, loaded when they are used; else name what is missing, and what to do."""
+    if name in ("testing", "random"):
+        return getattr(_np, name)
     if name.startswith("__") or not hasattr(_np, name):
         raise AttributeError(f"module 'ftrans.numpy' has no attribute {name!r}" + ("" if name.startswith("__") else ", nor has numpy"))
     raise MissingFunctionError(
         _at_line(
             f"numpy.{name} is not supported by ftrans.numpy (yet)",
-            hint=f"call plain numpy.{name} on arrays that are not traced, or wrap it in ft.pure_callback",
+            hint=f"call plain numpy.{name} on arrays that are not traced, outside of the transformed function",
         )
     )

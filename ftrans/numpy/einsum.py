@@ -35,11 +35,11 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, dtype: Any = 
     if dtype is not None:
         xs = [convert(x, dtype_of(dtype)) for x in xs]
     common = np.result_type(*[x.a.dtype for x in xs])
-    check_sizes(terms, xs)
+    sizes = sizes_of(terms, xs)
     single = single_view(terms, result, xs)
     if single is not None and out is None:
         return convert(single, common)
-    items = [simplified(x, term, terms[:k] + terms[k + 1 :], result) for k, (x, term) in enumerate(zip(xs, terms, strict=True))]
+    items = [simplified(x, term, terms[:k] + terms[k + 1 :], result, sizes) for k, (x, term) in enumerate(zip(xs, terms, strict=True))]
     for pair in order_of(items, result):
         chosen = [items[k] for k in sorted(pair)]
         for k in sorted(pair, reverse=True):
@@ -101,8 +101,8 @@ def from_lists(operands: tuple[Any, ...]) -> tuple[str, list[Tracer]]:
     return spec + ("->" + spelled(operands[-1]) if len(operands) % 2 else ""), xs
 
 
-def check_sizes(terms: list[str], xs: list[Tracer]) -> None:
-    """Raise unless each subscript has one size; axes of size 1 broadcast."""
+def sizes_of(terms: list[str], xs: list[Tracer]) -> dict[str, int]:
+    """The size of each subscript; raises unless it has one. Axes of size 1 broadcast."""
     sizes: dict[str, int] = {}
     for term, x in zip(terms, xs, strict=True):
         for c, n in zip(term, x.a.shape, strict=True):
@@ -112,6 +112,7 @@ def check_sizes(terms: list[str], xs: list[Tracer]) -> None:
                         at_line(f"einsum: subscript {c!r} has size {sizes[c]} in one operand and {n} in the one of shape {x.a.shape}")
                     )
                 sizes[c] = n if sizes[c] == 1 else sizes[c]
+    return sizes
 
 
 def single_view(terms: list[str], result: str, xs: list[Tracer]) -> Any:
@@ -128,17 +129,16 @@ def single_view(terms: list[str], result: str, xs: list[Tracer]) -> Any:
 Item = tuple[Any, str]
 
 
-def simplified(x: Any, term: str, others: list[str], result: str) -> Item:
+def simplified(x: Any, term: str, others: list[str], result: str, sizes: dict[str, int]) -> Item:
     """An operand with repeated subscripts made diagonals, broadcast axes dropped, and subscripts that occur nowhere else summed."""
     for c in dict.fromkeys(term):
         while term.count(c) > 1:
             x, term = diagonal(x, term, c)
     elsewhere = set(result).union(*others) if others else set(result)
-    needed_elsewhere = set().union(*others) if others else set()
     alone = tuple([k for k, c in enumerate(term) if c not in elsewhere])
     if alone:
         x, term = summed(x, alone), "".join([c for k, c in enumerate(term) if k not in alone])
-    ones = [k for k, c in enumerate(term) if x.a.shape[k] == 1 and c in needed_elsewhere]
+    ones = [k for k, c in enumerate(term) if x.a.shape[k] == 1 and sizes[c] != 1]
     if ones:
         x = reshape(x, tuple([n for k, n in enumerate(x.a.shape) if k not in ones]))
         term = "".join([c for k, c in enumerate(term) if k not in ones])

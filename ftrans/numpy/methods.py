@@ -21,7 +21,7 @@ from .dispatch import function_of, ufunc_of
 METHODS: dict[str, Any] = {
     name: getattr(np, name)
     for name in (
-        "all", "any", "argmax", "argmin", "argpartition", "argsort", "choose", "clip", "compress", "cumprod", "cumsum", "diagonal",
+        "all", "any", "argmax", "argmin", "argpartition", "argsort", "choose", "clip", "cumprod", "cumsum", "diagonal",
         "dot", "max", "mean", "min", "nonzero", "prod", "put", "ravel", "repeat", "searchsorted", "squeeze", "std", "sum", "swapaxes",
         "take", "trace", "var", "round",
     )
@@ -114,6 +114,12 @@ def copy_shallow(self: Tracer) -> Any:
 def copy_deep(self: Tracer, memo: Any) -> Any:
     """copy.deepcopy(x)."""
     return copy(self)
+
+
+@install("compress")
+def compress(self: Tracer, condition: Any, axis: Any = None, out: Any = None) -> Any:
+    """As `numpy.ndarray.compress`."""
+    return function_of(np.compress)(condition, self, axis, out)
 
 
 @install("conj")

@@ -21,7 +21,7 @@ def finished(new: Any, out: Any, dtype: Any, name: str) -> Any:
     """The dtype= and out= arguments of a ufunc."""
     if dtype is not None:
         new = convert(new, dtype_of(dtype))
-    return new if out is None or out == (None,) else store_out(out, new, name)
+    return new if out is None else store_out(out, new, name)
 
 
 def matmul(x1: Any, x2: Any, /, out: Any = None, *, dtype: Any = None, casting: Any = None, order: Any = None, **options: Any) -> Any:

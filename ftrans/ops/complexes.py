@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from ..core.aval import Aval, aval, promote
+from ..core.aval import BOOL, Aval, aval, promote
 from ..core.primitive import Linear
 from ..core.trace import Tracer, binary, bind, bind_view, unary
 from ..errors import DtypeError, at_line
 from .pointwise import Binary, Pointwise, Unary, behind_mask, neg
-from .structural import convert, fit, unbroadcast, zeros_of
+from .structural import convert, fit, unbroadcast, with_mask, zeros_of
 
 
 class Conjugate(Unary):
@@ -61,7 +61,7 @@ class Real(Part):
         return x.real
 
     def transpose(self, ct: Any, x: Linear) -> tuple[Any, ...]:
-        return (convert(ct, x.dtype),)
+        return (with_mask(ct, lambda v: v if v.a.dtype == BOOL else convert(v, x.dtype)),)
 
     def put(self, base: Any, new: Any, *rest: Any) -> Any:
         return make_complex(new, bind(Imag(), base))
@@ -74,7 +74,7 @@ class Imag(Part):
         return x.imag
 
     def transpose(self, ct: Any, x: Linear) -> tuple[Any, ...]:
-        return (make_complex(zeros_of(ct.a), neg(ct)),)
+        return (with_mask(ct, lambda v: v if v.a.dtype == BOOL else make_complex(zeros_of(ct.a), neg(v))),)
 
     def put(self, base: Any, new: Any, *rest: Any) -> Any:
         return make_complex(bind(Real(), base), new)

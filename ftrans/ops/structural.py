@@ -48,7 +48,7 @@ class Reshape(Primitive):
         return bind(self, *tangents)
 
     def transpose(self, ct: Any, x: Linear) -> tuple[Any, ...]:
-        return (reshape(ct, x.shape),)
+        return (with_mask(ct, lambda v: reshape(v, x.shape)),)
 
     def vmap(self, size: int, args: tuple[Any, ...], dims: tuple[int | None, ...]) -> tuple[Any, Any]:
         return reshape(move_axis(args[0], dims[0], 0), (size, *self.shape)), 0
@@ -122,7 +122,7 @@ class Transpose(Primitive):
         return bind(self, *tangents)
 
     def transpose(self, ct: Any, x: Linear) -> tuple[Any, ...]:
-        return (transpose(ct, inverse(self.perm)),)
+        return (with_mask(ct, lambda v: transpose(v, inverse(self.perm))),)
 
     def vmap(self, size: int, args: tuple[Any, ...], dims: tuple[int | None, ...]) -> tuple[Any, Any]:
         x = move_axis(args[0], dims[0], 0)
@@ -254,7 +254,7 @@ class Convert(Primitive):
         return bind(self, *tangents) if self.dtype.kind in "fc" else None
 
     def transpose(self, ct: Any, x: Linear) -> tuple[Any, ...]:
-        return (convert(ct, x.dtype),)
+        return (with_mask(ct, lambda v: v if v.a.dtype.kind == "b" else convert(v, x.dtype)),)
 
     def vmap(self, size: int, args: tuple[Any, ...], dims: tuple[int | None, ...]) -> tuple[Any, Any]:
         return bind(self, *args), dims[0]
@@ -308,6 +308,16 @@ class Weaken(Primitive):
     @classmethod
     def examples(cls) -> list[Any]:
         return [(cls(), (np.float64(2.5),)), (cls(), (np.int64(3),)), (cls(), (np.complex128(1 + 2j),))]
+
+
+def with_mask(ct: Any, move: Any) -> Any:
+    """move(ct), where a mask that a `where` left on ct moves along (see pointwise.behind_mask)."""
+    out = move(ct)
+    known = ct.t.masks.get(ct.i)
+    if known is not None and out is not ct:
+        c, x, chosen = known
+        out.t.masks[out.i] = (move(broadcast(c, ct.shape)), move(broadcast(x, ct.shape)), chosen)
+    return out
 
 
 def inverse(perm: Sequence[int]) -> tuple[int, ...]:
