@@ -407,3 +407,16 @@ def test_method_of_a_pytree_takes_it_as_argument():
     np.testing.assert_array_equal(f.at(2.0), [5, 7])
     slope = ft.grad(lambda m: m.at(2.0).sum())(f)
     np.testing.assert_array_equal(slope.w, [2, 2])
+
+
+def test_check_mode_finds_constants_that_plain_numpy_computed():
+    weights = np.ones(2)
+    frozen = ft.jit(lambda x: x * np.sqrt(weights))
+    fresh = ft.jit(lambda x: x * fnp.sqrt(weights))
+    with ft.config.set(jit="check"):
+        for f in (frozen, fresh):
+            f(np.ones(2)), f(np.ones(2))
+        weights[:] = 4.0
+        np.testing.assert_array_equal(fresh(np.ones(2)), [2.0, 2.0])
+        with pytest.raises(ft.errors.StaticArgumentError, match="stale trace"):
+            frozen(np.ones(2))

@@ -20,6 +20,7 @@ from .. import pytree
 from ..config import JIT_MODES, config
 from ..core.aval import WEAK
 from ..core.jaxpr import Jaxpr
+from ..core.reads import outcome_key
 from ..core.run import run_traced
 from ..core.trace import Tracer, current
 from ..core.wrap import Call, decorator, input_of, parameter_names, trace_call
@@ -55,6 +56,13 @@ class Variant:
             if c.dtype != dtype or c.shape != shape:
                 return False
         return self.captured.unchanged()
+
+    def computes_as(self, other: Variant) -> bool:
+        """Whether another trace is the same program with the same constants."""
+        if self.jaxpr is not other.jaxpr or self.out_tree != other.out_tree:
+            return False
+        pairs = zip(self.sources, other.sources, strict=True)
+        return all([x is y or outcome_key(x) == outcome_key(y) for x, y in pairs])
 
 
 class Entry:
@@ -270,8 +278,9 @@ class Jitted:
         captured = Captured(self.fun, is_own)
         traced, guards = self.record(self.call_of(tree, rebuild), inputs, ())
         fresh = simplify(traced.jaxpr)
+        variant = Variant(traced, fresh, guards, captured.settle())
         for v in entry.variants:
-            if v.guards == guards and v.valid() and (v.jaxpr is not fresh or v.out_tree != traced.out_tree):
+            if v.guards == guards and v.valid() and not v.computes_as(variant):
                 raise StaticArgumentError(
                     at_line(
                         f"jit({self.__name__}) would have used a stale trace: the function now computes something else",
@@ -280,7 +289,7 @@ class Jitted:
                 )
         if cacheable(traced) and not captured.drew():
             entry.variants = [v for v in entry.variants if v.guards != guards]
-            entry.variants.append(Variant(traced, fresh, guards, captured.settle()))
+            entry.variants.append(variant)
         outs = tiered(fresh, True).run([x for x, _ in inputs] + traced.trace.consts, "never", len(guards))
         return pytree.unflatten(traced.out_tree, outs)
 
