@@ -87,7 +87,7 @@ def literal(block: list[str], language: str) -> list[str]:
 
 
 def paragraph(block: list[str]) -> list[str]:
-    text = inline(" ".join(line.strip() for line in block))
+    text = inline(re.sub(r"::$", ":", " ".join(line.strip() for line in block)))  # `::` would take what follows as it stands
     # Only at its start could a paragraph be taken for something else: a list item, a directive, a field, a rule.
     return [re.sub(r"^(?=[-+•>:.#=~^\"'(]|\w+[.)] )", r"\\", text)]
 

@@ -1,8 +1,8 @@
 """Functions written for either module, `fun(n, x)` with n = numpy or ftrans.numpy, compared in all ways.
 
-    same_as_numpy(lambda n, x: n.roll(x, 1), np.arange(3.0))     value, shape, dtype, or the same kind of error
-    smooth(lambda n, x: n.roll(x, 1), np.arange(3.0))            forward and reverse derivative against differences
-    batches(lambda n, x: n.roll(x, 1), np.arange(3.0))           vmap against a loop
+same_as_numpy(lambda n, x: n.roll(x, 1), np.arange(3.0))     value, shape, dtype, or the same kind of error
+smooth(lambda n, x: n.roll(x, 1), np.arange(3.0))            forward and reverse derivative against differences
+batches(lambda n, x: n.roll(x, 1), np.arange(3.0))           vmap against a loop
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ def same_as_numpy(fun: Fun, *args: Any) -> None:
     want = outcome(lambda: fun(np, *fresh(args)))
     got = outcome(lambda: traced(lambda *xs: fun(ft.numpy, *xs), *fresh(args)))
     if isinstance(want, Exception) or isinstance(got, Exception):
-        assert isinstance(want, Exception) and isinstance(got, kind_of(want)), f"NumPy: {want!r}\nftrans: {got!r}"
+        alike = isinstance(want, Exception) and isinstance(got, kind_of(want))
+        assert alike, f"NumPy: {want!r}\nftrans: {got!r}"
         return
     wanted, have = leaves(want), leaves(got)
     assert len(wanted) == len(have)

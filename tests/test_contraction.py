@@ -1,4 +1,4 @@
-"""matmul, dot, einsum and their like: as NumPy over shapes and dtypes, differentiable, batched, with errors that show the shapes."""
+"""matmul, dot, einsum and their like: as NumPy over shapes and dtypes, smooth, batched, with errors that show the shapes."""
 
 from __future__ import annotations
 

@@ -420,3 +420,19 @@ def test_check_mode_finds_constants_that_plain_numpy_computed():
         np.testing.assert_array_equal(fresh(np.ones(2)), [2.0, 2.0])
         with pytest.raises(ft.errors.StaticArgumentError, match="stale trace"):
             frozen(np.ones(2))
+
+
+@pytest.mark.parametrize("size", [3, 300])
+def test_captured_array_is_read_at_every_call_through_inner_transformations(size):
+    data, target = np.arange(1.0, size + 1), np.ones(size)
+    slope = ft.jit(lambda w: ft.grad(lambda w: np.sum((w * data - target) ** 2))(w))
+    rows = ft.jit(lambda w: ft.vmap(lambda k: k * data)(w))
+    third = ft.jit(lambda w: ft.grad(lambda w: ft.grad(lambda v: np.sum(v * v * w * data))(w).sum())(w))
+    w = np.linspace(0.0, 1.0, size)
+    for _ in range(3):
+        np.testing.assert_allclose(slope(w), 2 * data * (w * data - target))
+        np.testing.assert_allclose(rows(w), w[:, None] * data)
+        np.testing.assert_allclose(third(w), 4 * w * data)
+        data *= 2
+    assert [len(f.entries) for f in (slope, rows, third)] == [1, 1, 1]
+    assert "3 traces" not in slope.explain()

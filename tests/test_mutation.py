@@ -1,4 +1,4 @@
-"""In-place writes mean what they mean in NumPy: views both ways, overlaps, augmented assignment, and errors where that cannot be."""
+"""In-place writes mean what they mean in NumPy: views both ways, overlaps, `x += y`; errors where that cannot be."""
 
 from __future__ import annotations
 

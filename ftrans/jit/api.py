@@ -45,7 +45,7 @@ class Variant:
         self.out_tree = call.out_tree
         self.programs: Tiered = tiered(jaxpr, True)
         originals = {i: x for i, x, _ in call.trace.ids.values() if isinstance(x, ndarray)}
-        positions = jaxpr.invars[call.n_in :]
+        positions = call.jaxpr.invars[call.n_in :]
         self.sources = [originals.get(i, c) for i, c in zip(positions, call.trace.consts, strict=True)]
         self.consts = [(k, c.dtype, c.shape) for k, c in enumerate(self.sources) if isinstance(c, ndarray)]
 

@@ -73,13 +73,13 @@ from .at import at
 from .creation import *  # noqa: F403
 from .einsum import *  # noqa: F403
 from .joining import *  # noqa: F403
+from .pointwise import *  # noqa: F403
 from .products import *  # noqa: F403
 from .reductions import *  # noqa: F403
 from .selecting import *  # noqa: F403
 from .selecting import select_ as select
 from .shapes import *  # noqa: F403
 from .shapes import array_ as array
-from .pointwise import *  # noqa: F403
 from .sorting import *  # noqa: F403
 from .ufuncs import *  # noqa: F403
 
@@ -90,12 +90,14 @@ class MissingFunctionError(_UnsupportedError, AttributeError):
     """A function of NumPy that ftrans.numpy does not have."""
 
 
-def __getattr__(name: str) -> Any:  # noqa: N807
+def __getattr__(name: str) -> Any:
     """NumPy's modules that need no tracing, loaded when they are used; else name what is missing, and what to do."""
     if name in ("testing", "random"):
         return getattr(_np, name)
     if name.startswith("__") or not hasattr(_np, name):
-        raise AttributeError(f"module 'ftrans.numpy' has no attribute {name!r}" + ("" if name.startswith("__") else ", nor has numpy"))
+        raise AttributeError(
+            f"module 'ftrans.numpy' has no attribute {name!r}" + ("" if name.startswith("__") else ", nor has numpy")
+        )
     raise MissingFunctionError(
         _at_line(
             f"numpy.{name} is not supported by ftrans.numpy (yet)",

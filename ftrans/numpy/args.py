@@ -23,7 +23,7 @@ class AxisError(TracerIndexError, np.exceptions.AxisError):
         return str(self.args[0])
 
 
-def array(x: Any) -> Tracer:
+def array(x: Any) -> Any:
     """An argument as a tracer of the open trace; views stay views."""
     t = current.trace
     assert t is not None, "functions registered in dispatch run inside a trace"
@@ -32,7 +32,7 @@ def array(x: Any) -> Tracer:
     return lift(t, x)
 
 
-def arrays(xs: Any) -> list[Tracer]:
+def arrays(xs: Any) -> list[Any]:
     """A sequence of arguments (or an array, along its first axis) as tracers."""
     if isinstance(xs, Tracer | np.ndarray):
         return [array(x) for x in xs]
@@ -59,6 +59,8 @@ def axes_of(axis: Any, ndim: int, who: str) -> tuple[int, ...]:
 
 def shape_of(shape: Any) -> tuple[int, ...]:
     """A shape argument: an int or a sequence of ints."""
+    if type(shape) is int:
+        return (shape,)
     if isinstance(shape, Tracer | np.ndarray) and shape.ndim:
         shape = list(shape)
     try:
@@ -78,4 +80,6 @@ def refuse(who: str, **options: Any) -> None:
     """Raise for options (given as name=value) that are set but not traced."""
     for name, value in options.items():
         if value is not None and value is not np._NoValue:
-            raise UnsupportedError(at_line(f"{who}: {name}={shown(value)} is not supported on traced arrays", hint=f"leave {name} out"))
+            raise UnsupportedError(
+                at_line(f"{who}: {name}={shown(value)} is not supported on traced arrays", hint=f"leave {name} out")
+            )

@@ -54,7 +54,9 @@ class Ref:
     def __init__(self, x: Any, index: Any) -> None:
         self.x, self.index = x, index
 
-    def get(self, *, mode: Any = None, fill_value: Any = None, indices_are_sorted: bool = False, unique_indices: bool = False) -> Any:
+    def get(
+        self, *, mode: Any = None, fill_value: Any = None, indices_are_sorted: bool = False, unique_indices: bool = False
+    ) -> Any:
         """x[i]; with mode="fill" the elements out of bounds are fill_value (default nan, or 0 for integers)."""
         return staged(lambda x: read_part(x, self.index, mode, fill_value), self.x)
 
@@ -99,7 +101,9 @@ class Ref:
             p = parse(x, self.index)
             if p.advanced and not known_unique(x, p):
                 raise UnsupportedError(
-                    at_line("at[...].apply: an index occurs twice, or its value is not known", hint="call func once for each occurrence")
+                    at_line(
+                        "at[...].apply: an index occurs twice, or its value is not known", hint="call func once for each occurrence"
+                    )
                 )
             part = read_part(x, self.index, options.get("mode"), 0)
             return write_part(x, self.index, "set", cast_to(x, func(part)), **options)

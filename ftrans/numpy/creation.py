@@ -36,25 +36,33 @@ def constant(value: np.ndarray[Any, Any]) -> Any:
 
 def scalar(value: Any, dtype: np.dtype[Any]) -> Any:
     """A number in a dtype, as a traced scalar."""
-    return array(dtype.type(value))
+    t = current.trace
+    assert t is not None
+    return t.const(dtype.type(value), aval((), dtype))
+
+
+def constants(value: int, dtype: Any, shape: Any, order: str) -> Any:
+    """A new array filled with a number."""
+    kind = np.dtype(np.float64) if dtype is None else dtype_of(dtype)
+    return fresh(scalar(value, kind), shape_of(shape), order)
 
 
 @implements(np.zeros)
 def zeros(shape: Any, dtype: Any = None, order: str = "C", *, device: Any = None, like: Any = None) -> Any:
     """As `numpy.zeros`; inside a transformed function an array that traced values can be stored in."""
-    return fresh(scalar(0, dtype_of(dtype)), shape_of(shape), order)
+    return constants(0, dtype, shape, order)
 
 
 @implements(np.empty)
 def empty(shape: Any, dtype: Any = None, order: str = "C", *, device: Any = None, like: Any = None) -> Any:
     """As `numpy.empty`; inside a transformed function it is filled with zeros."""
-    return fresh(scalar(0, dtype_of(dtype)), shape_of(shape), order)
+    return constants(0, dtype, shape, order)
 
 
 @implements(np.ones)
 def ones(shape: Any, dtype: Any = None, order: str = "C", *, device: Any = None, like: Any = None) -> Any:
     """As `numpy.ones`."""
-    return fresh(scalar(1, dtype_of(dtype)), shape_of(shape), order)
+    return constants(1, dtype, shape, order)
 
 
 @implements(np.full)
@@ -107,7 +115,7 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None, *,
     """As `numpy.arange`. Traced arguments are differentiable, but the number of elements is read from their values."""
     given = (start, stop, step)
     if not any([isinstance(x, Tracer) for x in given]):
-        return staged(np.arange(start, stop, step, dtype))
+        return staged(np.arange(start, stop, step, dtype))  # type: ignore[call-overload]
     begin, end = (array(0), array(start)) if stop is None else (array(start), array(stop))
     by = array(1 if step is None else step)
     kind = dtype_of(dtype, promote(begin.a, end.a, by.a))
@@ -135,7 +143,7 @@ def linspace(
 ) -> Any:  # fmt: skip
     """As `numpy.linspace`; differentiable in start and stop."""
     if not any([isinstance(x, Tracer) for x in (start, stop)]):
-        known = np.linspace(start, stop, int(num), endpoint, retstep, dtype, axis)
+        known: Any = np.linspace(start, stop, int(num), endpoint, retstep, dtype, axis)  # type: ignore[call-overload]
         return (constant(known[0]), known[1]) if retstep else constant(known)
     n = int(num)
     if n < 0:
@@ -167,7 +175,9 @@ def real_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 
 @implements(np.logspace)
-def logspace(start: Any, stop: Any, num: Any = 50, endpoint: bool = True, base: Any = 10.0, dtype: Any = None, axis: int = 0) -> Any:
+def logspace(
+    start: Any, stop: Any, num: Any = 50, endpoint: bool = True, base: Any = 10.0, dtype: Any = None, axis: int = 0
+) -> Any:
     """As `numpy.logspace`; differentiable in start, stop and base."""
     y = linspace(start, stop, num, endpoint, axis=axis)
     b = array(base)
@@ -205,9 +215,7 @@ def band(rows: int, columns: int) -> tuple[Any, Any]:
 
 
 @implements(np.eye)
-def eye(
-    N: Any, M: Any = None, k: Any = 0, dtype: Any = float, order: str = "C", *, device: Any = None, like: Any = None
-) -> Any:
+def eye(N: Any, M: Any = None, k: Any = 0, dtype: Any = float, order: str = "C", *, device: Any = None, like: Any = None) -> Any:
     """As `numpy.eye`."""
     n = int(N)
     rows, columns = band(n, n if M is None else int(M))

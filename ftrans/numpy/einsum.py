@@ -1,6 +1,6 @@
 """einsum: Einstein sums over any number of operands, as diagonals, sums and pairwise products in the order NumPy's planner finds.
 
-    np.einsum("ij,jk->ik", a, b)      np.einsum("...ii->...i", a)      np.einsum(a, [0, 1], b, [1, 2])
+np.einsum("ij,jk->ik", a, b)      np.einsum("...ii->...i", a)      np.einsum(a, [0, 1], b, [1, 2])
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, dtype: Any = 
     single = single_view(terms, result, xs)
     if single is not None and out is None:
         return convert(single, common)
-    items = [simplified(x, term, terms[:k] + terms[k + 1 :], result, sizes) for k, (x, term) in enumerate(zip(xs, terms, strict=True))]
+    items = [
+        simplified(x, term, terms[:k] + terms[k + 1 :], result, sizes) for k, (x, term) in enumerate(zip(xs, terms, strict=True))
+    ]
     for pair in order_of(items, result):
         chosen = [items[k] for k in sorted(pair)]
         for k in sorted(pair, reverse=True):
@@ -73,7 +75,9 @@ def read_arguments(operands: tuple[Any, ...]) -> tuple[list[str], str, list[Trac
         if "..." not in term and named != x.ndim:
             raise ShapeError(at_line(f"einsum: the subscripts {term!r} name {named} axes, but the operand has shape {x.a.shape}"))
         if named > x.ndim:
-            raise ShapeError(at_line(f"einsum: the subscripts {term!r} name {named} axes, more than the operand of shape {x.a.shape} has"))
+            raise ShapeError(
+                at_line(f"einsum: the subscripts {term!r} name {named} axes, more than the operand of shape {x.a.shape} has")
+            )
         counts.append(x.ndim - named)
         widest = max(widest, counts[-1] if "..." in term else 0)
     dots = "".join(free[:widest])
@@ -109,7 +113,9 @@ def sizes_of(terms: list[str], xs: list[Tracer]) -> dict[str, int]:
             if sizes.setdefault(c, n) != n:
                 if 1 not in (n, sizes[c]):
                     raise ShapeError(
-                        at_line(f"einsum: subscript {c!r} has size {sizes[c]} in one operand and {n} in the one of shape {x.a.shape}")
+                        at_line(
+                            f"einsum: subscript {c!r} has size {sizes[c]} in one operand and {n} in the one of shape {x.a.shape}"
+                        )
                     )
                 sizes[c] = n if sizes[c] == 1 else sizes[c]
     return sizes
@@ -212,7 +218,7 @@ def arranged(x: Any, term: str, result: str) -> Any:
 def einsum_path(*operands: Any, optimize: Any = "greedy", einsum_call: bool = False) -> Any:
     """As `numpy.einsum_path`: depends on shapes alone."""
     plain = [np.broadcast_to(np.zeros(()), x.shape) if isinstance(x, Tracer) else x for x in operands]
-    return np.einsum_path(*plain, optimize=optimize)
+    return np.einsum_path(*plain, optimize=optimize)  # type: ignore[arg-type]
 
 
 __all__ = ["einsum", "einsum_path"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,8 +14,8 @@ from ..errors import DtypeError, ShapeError, UnsupportedError, at_line, shown
 from ..ops.elementwise import add, mul, sub
 from ..ops.indexing import Index, Iota, Item, Put, index, take_rows
 from ..ops.structural import Concatenate, Transpose, broadcast, contains_tracer, convert, reshape
-from .args import arrays, axes_of, axis_of, dtype_of
 from .args import array as as_array
+from .args import arrays, axes_of, axis_of, dtype_of
 from .creation import scalar
 from .dispatch import implements, store_out
 from .shapes import atleast_1d, atleast_2d, atleast_3d, moveaxis, ravel
@@ -140,13 +141,15 @@ def cuts(total: int, indices_or_sections: Any, equal: bool) -> list[tuple[int, i
         if n <= 0:
             raise ValueError(at_line(f"split: the number of sections must be larger than 0, got {n}")) from None
         if equal and total % n:
-            raise ShapeError(at_line(f"split: an axis of size {total} does not divide into {n} equal pieces", hint="use array_split")) from None
+            raise ShapeError(
+                at_line(f"split: an axis of size {total} does not divide into {n} equal pieces", hint="use array_split")
+            ) from None
         each, extra = divmod(total, n)
         sizes = [each + 1] * extra + [each] * (n - extra)
         points = np.cumsum(sizes)[:-1].tolist()
     ends = [0, *points, total]
     out = []
-    for a, b in zip(ends[:-1], ends[1:], strict=True):
+    for a, b in itertools.pairwise(ends):
         begin, end, _ = slice(a, b).indices(total)
         out.append((begin, max(begin, end)))
     if points:  # the last piece goes to the end, whatever the last point is
@@ -286,7 +289,9 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
     x = as_array(a)
     if axis is None:
         return own(reshape(roll(ravel(x), shift, 0), x.a.shape))
-    axes = axes_of(axis, x.ndim, "roll") if not isinstance(axis, list | tuple) else tuple([axis_of(k, x.ndim, "roll") for k in axis])
+    axes = (
+        axes_of(axis, x.ndim, "roll") if not isinstance(axis, list | tuple) else tuple([axis_of(k, x.ndim, "roll") for k in axis])
+    )
     shifts = list(shift) if isinstance(shift, list | tuple | np.ndarray) and np.ndim(shift) else [shift]
     count = max(len(axes), len(shifts))
     axes, shifts = axes * (count // len(axes)), shifts * (count // len(shifts))
@@ -328,7 +333,9 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> An
     if any([w < 0 or int(w) != w for pair in widths for w in pair]):
         raise ValueError(at_line(f"pad: widths must be non-negative ints, got {shown(pad_width)}"))
     if callable(mode):
-        raise UnsupportedError(at_line("pad with a function as mode is not supported on traced arrays", hint="name one of NumPy's modes"))
+        raise UnsupportedError(
+            at_line("pad with a function as mode is not supported on traced arrays", hint="name one of NumPy's modes")
+        )
     if mode in ("constant", "empty"):
         return pad_constant(x, widths, kwargs.pop("constant_values", 0))
     if mode in ("edge", "reflect", "symmetric", "wrap") and kwargs.get("reflect_type", "even") == "even":
@@ -419,8 +426,13 @@ class Joiner:
         if not any([isinstance(p, Tracer) or contains_tracer(p) for p in parts]):
             return self.theirs[key]
         if isinstance(parts[0], str):
-            raise UnsupportedError(at_line(f"np.r_[{parts[0]!r}, ...] is not supported on traced arrays", hint="use np.concatenate or np.stack"))
-        xs = [as_array(self.theirs[p] if isinstance(p, slice) and not self.column else np.r_[p] if isinstance(p, slice) else p) for p in parts]
+            raise UnsupportedError(
+                at_line(f"np.r_[{parts[0]!r}, ...] is not supported on traced arrays", hint="use np.concatenate or np.stack")
+            )
+        xs = [
+            as_array(self.theirs[p] if isinstance(p, slice) and not self.column else np.r_[p] if isinstance(p, slice) else p)
+            for p in parts
+        ]
         if self.column:
             return concatenate([x if x.ndim > 1 else reshape(x, (x.a.size, 1)) for x in xs], -1)
         kind = np.result_type(*[{"f": 0.0, "i": 0, "b": False, "c": 0j}[x.a.dtype.kind] if x.a.weak else x.a.dtype for x in xs])

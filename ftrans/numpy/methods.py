@@ -15,15 +15,15 @@ from ..core.reads import read, show
 from ..core.trace import Tracer, value
 from ..errors import ArgumentError, ShapeError, TracerArrayConversionError, UnsupportedError, WriteError, at_line, shown
 from ..ops.subscript import get_item, set_item
-from . import operators as operators
+from . import operators as operators  # noqa: PLC0414  (imported for what it installs)
 from .dispatch import function_of, ufunc_of
 
 METHODS: dict[str, Any] = {
     name: getattr(np, name)
     for name in (
         "all", "any", "argmax", "argmin", "argpartition", "argsort", "choose", "clip", "cumprod", "cumsum", "diagonal",
-        "dot", "max", "mean", "min", "nonzero", "prod", "put", "ravel", "repeat", "searchsorted", "squeeze", "std", "sum", "swapaxes",
-        "take", "trace", "var", "round",
+        "dot", "max", "mean", "min", "nonzero", "prod", "put", "ravel", "repeat", "searchsorted", "squeeze", "std", "sum",
+        "swapaxes", "take", "trace", "var", "round",
     )
 }  # fmt: skip
 
@@ -164,7 +164,9 @@ def view(self: Tracer, dtype: Any = None, type: Any = None) -> Any:
 def setflags(self: Tracer, write: Any = None, align: Any = None, uic: Any = None) -> None:
     """Only write=True is accepted: traced arrays are writable."""
     if write is False:
-        raise UnsupportedError(at_line("setflags(write=False) is not supported on traced arrays", hint="call it outside of the function"))
+        raise UnsupportedError(
+            at_line("setflags(write=False) is not supported on traced arrays", hint="call it outside of the function")
+        )
 
 
 @install("item")
@@ -199,10 +201,15 @@ def only(x: Tracer, what: str) -> Tracer:
                     hint="use .any() or .all(), or np.where(condition, a, b) to choose element by element",
                 )
             )
-        raise ArgumentError(at_line(f"only arrays of size 1 can be converted to a Python scalar by {what}(), got shape {x.a.shape}"))
-    if x.a.ndim and what != "item" and what != "bool":
         raise ArgumentError(
-            at_line(f"only 0-dimensional arrays can be converted to a Python scalar by {what}(), got shape {x.a.shape}", hint="index it: x[0]")
+            at_line(f"only arrays of size 1 can be converted to a Python scalar by {what}(), got shape {x.a.shape}")
+        )
+    if x.a.ndim and what not in ("item", "bool"):
+        raise ArgumentError(
+            at_line(
+                f"only 0-dimensional arrays can be converted to a Python scalar by {what}(), got shape {x.a.shape}",
+                hint="index it: x[0]",
+            )
         )
     return x
 
@@ -369,6 +376,8 @@ def fixed(name: str, hint: str) -> Callable[[Tracer, Any], NoReturn]:
 
 def missing(self: Tracer, name: str) -> NoReturn:
     """An attribute that traced arrays do not have: say what to do where ndarrays have it."""
+    if name in ("a", "i", "t"):  # a tracer that is not made yet
+        raise AttributeError(name)
     if name in UNSUPPORTED or (hasattr(np.ndarray, name) and not name.startswith("__")):
         hint = UNSUPPORTED.get(name, "use the functions listed in ftrans.numpy")
         raise MissingAttributeError(at_line(f"traced arrays do not have the attribute {name!r} of ndarrays", hint=hint))
@@ -382,16 +391,15 @@ class MissingAttributeError(UnsupportedError, AttributeError):
 for name, func in METHODS.items():
     setattr(Tracer, name, method_of(func))
 
-Tracer.T = property(lambda self: function_of(np.transpose)(self))  # type: ignore[attr-defined]
+Tracer.T = property(method_of(np.transpose))  # type: ignore[attr-defined]
 Tracer.mT = property(matrix_transpose)  # type: ignore[attr-defined]
-Tracer.real = property(lambda self: function_of(np.real)(self), set_real)  # type: ignore[attr-defined]
-Tracer.imag = property(lambda self: function_of(np.imag)(self), set_imag)  # type: ignore[attr-defined]
+Tracer.real = property(method_of(np.real), set_real)  # type: ignore[attr-defined]
+Tracer.imag = property(method_of(np.imag), set_imag)  # type: ignore[attr-defined]
 Tracer.nbytes = property(nbytes)  # type: ignore[attr-defined]
 Tracer.itemsize = property(lambda self: self.a.dtype.itemsize)  # type: ignore[attr-defined]
 Tracer.shape = property(lambda self: self.a.shape, fixed("shape", "use x = x.reshape(shape)"))  # type: ignore[method-assign, assignment]
 Tracer.dtype = property(lambda self: self.a.dtype, fixed("dtype", "use x = x.astype(dtype)"))  # type: ignore[method-assign, assignment]
-Tracer.__getitem__ = get_item  # type: ignore[attr-defined]
-Tracer.__setitem__ = set_item  # type: ignore[attr-defined]
-Tracer.__getattr__ = missing  # type: ignore[attr-defined]
+for name, special in (("__getitem__", get_item), ("__setitem__", set_item), ("__getattr__", missing)):
+    setattr(Tracer, name, special)
 
 __all__ = ["MissingAttributeError"]

@@ -15,7 +15,7 @@ import numpy as np
 from ..core.aval import BOOL, INT, WEAK
 from ..core.primitive import Primitive
 from ..core.reads import read
-from ..core.trace import Tracer, bind, binary, current, lift, unary, write
+from ..core.trace import Tracer, binary, bind, current, lift, unary, write
 from ..errors import DtypeError, ShapeError, UnexpectedTracerError, at_line
 from ..ops import elementwise as ops
 from ..ops.structural import Weaken, convert
@@ -125,7 +125,7 @@ def store(x: Tracer, new: Any, symbol: str) -> Tracer:
     if not np.can_cast(new.a.dtype, x.a.dtype, "same_kind"):
         raise DtypeError(
             at_line(
-                f"x {symbol}= y: cannot cast the result from {new.a.dtype} to {x.a.dtype}, the dtype of x, with casting rule 'same_kind'",
+                f"x {symbol}= y: cannot cast the result from {new.a.dtype} to {x.a.dtype}, the dtype of x (casting 'same_kind')",
                 hint=f"in-place operators keep the dtype of x; write x = x {symbol} y for a new array",
             )
         )

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core.trace import Tracer
+from ..core.primitive import Primitive
+from ..core.trace import Tracer, bind
 from ..errors import ShapeError, at_line
-from ..ops.contraction import dot_general
+from ..ops.contraction import DotGeneral, dot_general
 from ..ops.elementwise import conj, mul, sub
 from ..ops.structural import broadcast, convert, reduce_sum, reshape
 from .args import array, axes_of, axis_of, dtype_of, refuse
@@ -24,32 +25,44 @@ def finished(new: Any, out: Any, dtype: Any, name: str) -> Any:
     return new if out is None else store_out(out, new, name)
 
 
-def matmul(x1: Any, x2: Any, /, out: Any = None, *, dtype: Any = None, casting: Any = None, order: Any = None, **options: Any) -> Any:
+def matmul(
+    x1: Any, x2: Any, /, out: Any = None, *, dtype: Any = None, casting: Any = None, order: Any = None, **options: Any
+) -> Any:
     """As `numpy.matmul`: `x1 @ x2`, (..., m, k) and (..., k, n) give (..., m, n); one-dimensional operands are vectors.
 
     Raises ValueError with both shapes when they do not fit.
     """
-    refuse("matmul", **options)
     x, y = array(x1), array(x2)
+    if out is None and dtype is None and not options:
+        return product(x, y)
+    refuse("matmul", **options)
     if dtype is not None:
         x, y = convert(x, dtype_of(dtype)), convert(y, dtype_of(dtype))
-    check_matmul(x.a.shape, y.a.shape)
     return finished(product(x, y), out, dtype, "matmul")
 
 
+memo: dict[Any, Primitive] = {}  # avals of operands -> the primitive that multiplies them, where one does
+
+
 def product(x: Tracer, y: Tracer) -> Any:
-    """x @ y for shapes that fit."""
-    left, right = x.ndim - 1, max(y.ndim - 2, 0)
-    if y.ndim <= 2:
-        out = dot_general(x, y, (left,), (right,))
-        return out
-    if x.ndim == 1:
-        out = dot_general(x, y, (0,), (right,))
-        return out
+    """x @ y."""
+    key = (x.a, y.a)
+    op = memo.get(key)
+    if op is not None:
+        return bind(op, x, y)
+    check_matmul(x.a.shape, y.a.shape)
+    if y.ndim <= 2 or x.ndim == 1:
+        memo[key] = DotGeneral((), (), (x.ndim - 1,), (max(y.ndim - 2, 0),))
+        return bind(memo[key], x, y)
+    return stacks_product(x, y)
+
+
+def stacks_product(x: Tracer, y: Tracer) -> Any:
+    """x @ y for stacks of matrices."""
     lead_x, lead_y = x.a.shape[:-2], y.a.shape[:-2]
     if all([n == 1 for n in lead_y]):
         y2 = reshape(y, y.a.shape[-2:])
-        out = dot_general(x, y2, (left,), (0,))
+        out = dot_general(x, y2, (x.ndim - 1,), (0,))
         lead = np.broadcast_shapes(lead_x, lead_y)
         return out if lead == lead_x else reshape(out, (*lead, *out.a.shape[-2:]))
     lead = np.broadcast_shapes(lead_x, lead_y)

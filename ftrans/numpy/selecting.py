@@ -1,4 +1,4 @@
-"""Choosing elements: take, take_along_axis, diag, nonzero, compress, delete, insert, unique-like reads, and writing them: put, place.
+"""Choosing elements: take, take_along_axis, diag, nonzero, compress, delete, insert; and writing them: put, place, copyto.
 
 What has a size that depends on values (nonzero, compress, delete with a mask) reads the values it needs.
 """
@@ -14,10 +14,10 @@ from ..core.trace import Copy, Tracer, bind, bind_view
 from ..errors import ShapeError, TracerIndexError, UnsupportedError, at_line
 from ..ops.elementwise import add, less, maximum, minimum, not_equal, remainder, select
 from ..ops.indexing import Diagonal, Gather, Index, Iota, Scatter, take_rows
-from ..ops.structural import broadcast, convert, contains_tracer, reduce_sum, reshape, transpose
+from ..ops.structural import broadcast, contains_tracer, convert, reduce_sum, reshape, transpose
 from ..ops.subscript import cast_to, set_item
-from .args import arrays, axes_of, axis_of, dtype_of
 from .args import array as as_array
+from .args import arrays, axes_of, axis_of, dtype_of
 from .creation import scalar
 from .dispatch import implements, store_out
 from .joining import concatenate
@@ -80,7 +80,9 @@ def along_axis(arr: Any, indices: Any, axis: Any, who: str) -> tuple[Any, Any, i
             raise ShapeError(at_line(f"{who}: with axis=None the indices must be one-dimensional, got shape {i.a.shape}"))
         x, axis = ravel(x), 0
     if i.ndim != x.ndim:
-        raise ShapeError(at_line(f"{who}: indices of shape {i.a.shape} and array of shape {x.a.shape} must have the same number of dimensions"))
+        raise ShapeError(
+            at_line(f"{who}: indices of shape {i.a.shape} and array of shape {x.a.shape} must have the same number of dimensions")
+        )
     if i.a.dtype.kind not in "iu":
         raise TracerIndexError(at_line(f"{who}: indices must be integers, got dtype {i.a.dtype}"))
     return x, i, axis_of(axis, x.ndim, who)
@@ -111,7 +113,10 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     i, check = indices_in_bounds(which, len(rows), mode, "choose")
     if mode == "raise" and bool((i < 0).any()):
         raise ValueError(at_line("choose: invalid entry in choice array: an index is negative"))
-    columns = [reshape(bind(Iota(n, np.dtype(np.int64))), tuple([n if j == d else 1 for j in range(len(shape))])) for d, n in enumerate(shape)]
+    columns = [
+        reshape(bind(Iota(n, np.dtype(np.int64))), tuple([n if j == d else 1 for j in range(len(shape))]))
+        for d, n in enumerate(shape)
+    ]
     new = bind(Gather(tuple(range(len(shape) + 1)), check), table, broadcast(i, shape), *columns)
     return new if out is None else store_out(out, new, "choose")
 
@@ -184,7 +189,7 @@ def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
     else:
         step, end = 1 + int(np.cumprod(x.a.shape[:-1]).sum()), None
     where = np.unravel_index(flat.reshape(-1)[:end:step], x.a.shape)
-    values = ravel(as_array(val)) if np.ndim(val) or isinstance(val, Tracer) and val.a.ndim else val
+    values = ravel(as_array(val)) if np.ndim(val) or (isinstance(val, Tracer) and val.a.ndim) else val
     if isinstance(values, Tracer) and values.ndim:
         n = len(where[0])
         values = take_rows(values, np.arange(n) % values.a.size, 0, "no")
@@ -343,7 +348,9 @@ def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
     """As `numpy.trim_zeros`; the values are read."""
     x = as_array(filt)
     if x.ndim != 1:
-        raise UnsupportedError(at_line(f"trim_zeros of a traced array of shape {x.a.shape} is not supported", hint="one dimension only"))
+        raise UnsupportedError(
+            at_line(f"trim_zeros of a traced array of shape {x.a.shape} is not supported", hint="one dimension only")
+        )
     where = flatnonzero(x)
     if not len(where):
         return x[:0]
@@ -409,6 +416,6 @@ def select_(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
 
 __all__ = [
     "take", "take_along_axis", "put_along_axis", "choose", "diagonal", "diag", "diagflat", "trace", "fill_diagonal", "nonzero",
-    "flatnonzero", "argwhere", "compress", "extract", "place", "putmask", "copyto", "put", "delete", "insert", "append", "trim_zeros",
-    "ix_", "unravel_index", "ravel_multi_index",
+    "flatnonzero", "argwhere", "compress", "extract", "place", "putmask", "copyto", "put", "delete", "insert", "append",
+    "trim_zeros", "ix_", "unravel_index", "ravel_multi_index",
 ]  # fmt: skip

@@ -69,7 +69,9 @@ def require(a: Any, dtype: Any = None, requirements: Any = None, *, like: Any = 
     x = asarray(a, dtype)
     wanted = {str(r)[0].upper() for r in ([requirements] if isinstance(requirements, str) else requirements or [])}
     if wanted - set("CFAW"):
-        raise UnsupportedError(at_line(f"require: {requirements} is not supported on traced arrays", hint="use 'C', 'F', 'A' or 'W'"))
+        raise UnsupportedError(
+            at_line(f"require: {requirements} is not supported on traced arrays", hint="use 'C', 'F', 'A' or 'W'")
+        )
     for order in wanted & set("CF"):
         x = bind_view(Contiguous(order), x)
     return x
@@ -121,7 +123,9 @@ def reshape(a: Any, /, shape: Any = None, order: str = "C", *, newshape: Any = N
         forth = tuple(range(len(wanted)))[::-1]
         return permute(reshape_to(permute(x, back), wanted[::-1]), forth)
     if order not in ("C", "c", "K", "k"):
-        raise UnsupportedError(at_line(f"reshape with order={order!r} depends on the memory layout and is not traced", hint="use 'C' or 'F'"))
+        raise UnsupportedError(
+            at_line(f"reshape with order={order!r} depends on the memory layout and is not traced", hint="use 'C' or 'F'")
+        )
     if copy is False:
         raise UnsupportedError(at_line("reshape with copy=False is not supported on traced arrays", hint="leave copy out"))
     out = bind_view(Reshape(tuple(wanted)), x)
@@ -135,7 +139,9 @@ def ravel(a: Any, order: str = "C") -> Any:
     if order in ("F", "f"):
         return ravel(permute(x, tuple(range(x.ndim))[::-1]))
     if order not in ("C", "c", "K", "k") or (order in ("K", "k") and x.ndim > 1):
-        raise UnsupportedError(at_line(f"ravel with order={order!r} depends on the memory layout and is not traced", hint="use 'C' or 'F'"))
+        raise UnsupportedError(
+            at_line(f"ravel with order={order!r} depends on the memory layout and is not traced", hint="use 'C' or 'F'")
+        )
     return bind_view(Ravel((x.a.size,)), x)
 
 

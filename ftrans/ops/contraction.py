@@ -105,9 +105,7 @@ class DotGeneral(Primitive):
         (x, y), (dx, dy) = args, dims
         if dx is not None and dy is not None:
             x, y = move_axis(x, dx, 0), move_axis(y, dy, 0)
-            op = DotGeneral(
-                (0, *later(self.x_batch)), (0, *later(self.y_batch)), later(self.x_contract), later(self.y_contract)
-            )
+            op = DotGeneral((0, *later(self.x_batch)), (0, *later(self.y_batch)), later(self.x_contract), later(self.y_contract))
             return bind(op, x, y), 0
         nb = len(self.x_batch)
         if dx is not None:  # the batch axis is one more free axis of x, its first

@@ -14,7 +14,7 @@ from ..core.aval import Aval, aval
 from ..core.primitive import Linear, Primitive
 from ..core.trace import bind, bind_view
 from ..errors import DtypeError, NotDifferentiableError, ShapeError, TracerIndexError, WriteError, at_line
-from .elementwise import add, div, equal, mul, select
+from .elementwise import div, equal, mul, select
 from .structural import broadcast, convert, fit, move_axis, reshape, transpose, unbroadcast, zeros_of
 
 Item = int | tuple[int, int, int] | None  # an int, start and step and count of a slice, or a new axis
@@ -229,7 +229,9 @@ class Diagonal(Gather):
 
     def put(self, base: Any, new: Any, *rest: Any) -> Any:
         raise WriteError(
-            at_line("the result of np.diagonal is read-only", hint="use np.fill_diagonal(x, v), or x[i, i] = v with i = np.arange(n)")
+            at_line(
+                "the result of np.diagonal is read-only", hint="use np.fill_diagonal(x, v), or x[i, i] = v with i = np.arange(n)"
+            )
         )
 
 

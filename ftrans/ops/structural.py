@@ -269,23 +269,6 @@ class Convert(Primitive):
         more = [("f8", np.array(1.5, "f4")), ("f8", np.float32(1.5)), ("f4", 1.5), ("f4", x[:0]), ("f8", np.arange(3))]
         return [(cls(np.dtype(code)), (v,)) for code, v in [*pairs, *more]]
 
-    @classmethod
-    def examples(cls) -> list[Any]:
-        x = np.array([[0.5, -1.5, 2.5]])
-        double, single, whole, paired = (np.dtype(n) for n in ("float64", "float32", "int64", "complex128"))
-        return [
-            (cls(single), (x,)),
-            (cls(double), (x.astype(np.float32),)),
-            (cls(paired), (x,)),
-            (cls(double), (x * (1 + 2j),)),
-            (cls(whole), (x,)),
-            (cls(double), (np.arange(3),)),
-            (cls(np.dtype(bool)), (np.arange(3),)),
-            (cls(single), (2.5,)),
-            (cls(double), (np.float32(2.5),)),
-            (cls(double), (np.zeros((0, 2), np.float32),)),
-        ]
-
 
 class Weaken(Primitive):
     """A scalar as Python's operators on Python scalars give it: weak in promotion."""

@@ -17,9 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core.aval import INT, WEAK, aval
+from ..core.aval import INT, WEAK, Aval, aval
+from ..core.primitive import infer
 from ..core.reads import read
-from ..core.trace import Tracer, View, bind, bind_view, current, has_value, lift, value, write
+from ..core.trace import Tracer, View, bind, bind_known, bind_view, current, has_value, lift, value, write
 from ..errors import ShapeError, TracerIndexError, at_line, shown
 from .elementwise import broadcast_shape, select
 from .indexing import Gather, Index, Item, Put, Scatter, common_shape
@@ -46,7 +47,24 @@ class Parsed:
         self.safe = True
 
 
-basic_memo: dict[Any, Index] = {}
+basic_memo: dict[Any, tuple[Index, Aval, Put, int]] = {}
+
+
+def basic_of(x: Any, index: Any) -> tuple[Index, Aval, Put, int] | None:
+    """For a basic index without traced parts: what reads and what it gives, what writes, and the rank of the part; memoised."""
+    key = index if type(index) is int else key_of(index)
+    if key is None:
+        return None
+    try:
+        return basic_memo[x.a, key]
+    except KeyError:
+        parsed = parse(x, index)
+        op = Index(parsed.basic, parsed.scalar)
+        found = op, infer(op, (x.a,)), Put(parsed.basic), basic_rank(parsed.basic)
+        if len(basic_memo) > 10000:
+            basic_memo.clear()
+        basic_memo[x.a, key] = found
+        return found
 
 
 def key_of(index: Any) -> Any:
@@ -73,14 +91,9 @@ def key_of(index: Any) -> Any:
 
 def get_item(x: Any, index: Any) -> Any:
     """`x[index]` with NumPy's meaning: a view for basic indices (a scalar where all are ints), a copy for advanced ones."""
-    key = key_of(index)
-    if key is not None:
-        try:
-            op = basic_memo[x.shape, key]
-        except KeyError:
-            parsed = parse(x, index)
-            op = basic_memo[x.shape, key] = Index(parsed.basic, parsed.scalar)
-        return bind(op, x) if op.scalar else bind_view(op, x)
+    known = basic_of(x, index)
+    if known is not None:
+        return bind_known(known[0], x, known[1], not known[0].scalar)
     parsed = parse(x, index)
     if not parsed.advanced:
         op = Index(parsed.basic, parsed.scalar)
@@ -238,8 +251,8 @@ def normal(e: Any) -> Any:
         return normal(np.asarray(e))
     raise TracerIndexError(
         at_line(
-            "only integers, slices (`:`), ellipsis (`...`), numpy.newaxis (`None`) and integer or boolean arrays are valid indices, "
-            f"got {shown(e)} of type {type(e).__name__}"
+            "only integers, slices (`:`), ellipsis (`...`), numpy.newaxis (`None`) and integer or boolean arrays are valid indices,"
+            f" got {shown(e)} of type {type(e).__name__}"
         )
     )
 
@@ -333,6 +346,9 @@ def put(x: Any, index: Any, new: Any) -> Tracer:
     assert t is not None
     if isinstance(x, View):
         x = lift(t, x)
+    known = basic_of(x, index)
+    if known is not None:
+        return bind(known[2], x, squeezed(new, known[3]))  # type: ignore[no-any-return]
     if is_mask(index):
         chosen = put_where(x, index, new)
         if chosen is not None:
@@ -375,7 +391,9 @@ def put_where(x: Any, mask: Any, new: Any) -> Tracer | None:
     if mask.ndim > x.ndim:
         raise TracerIndexError(at_line(f"too many indices: a mask of shape {mask.shape} for an array of shape {x.shape}"))
     if not rest and new.ndim > 1:
-        raise TypeError(at_line(f"a value of shape {new.shape} cannot be assigned to masked elements: at most one dimension is allowed"))
+        raise TypeError(
+            at_line(f"a value of shape {new.shape} cannot be assigned to masked elements: at most one dimension is allowed")
+        )
     if new.ndim > len(rest):
         if new.shape[0] != 1 or new.ndim > len(rest) + 1:
             return None
@@ -388,14 +406,17 @@ def put_where(x: Any, mask: Any, new: Any) -> Tracer | None:
     return select(wide, new, x)  # type: ignore[no-any-return]
 
 
-def cast_to(x: Tracer, new: Any) -> Tracer:
+def cast_to(x: Tracer, new: Any) -> Any:
     """A value to be assigned, in the dtype of x: NumPy's assignment casts as .astype does."""
     t = current.trace
     assert t is not None
     dtype = x.a.dtype
-    if type(new) in WEAK or (isinstance(new, list | tuple) and not contains_tracer(new)):
-        new = np.asarray(new, dtype)  # raises what NumPy raises: a complex or too large number, nan into an int
-        new = new[()] if new.ndim == 0 else new
+    if type(new) in WEAK:
+        return t.const(dtype.type(new), aval((), dtype))  # raises what NumPy raises: a too large number, nan into an int
+    if isinstance(new, Tracer) and new.a.dtype is dtype:
+        return lift(t, new)
+    if isinstance(new, list | tuple) and not contains_tracer(new):
+        new = np.asarray(new, dtype)
     if isinstance(new, np.generic) and new.dtype != dtype:
         new = dtype.type(discard(new, dtype))
     new = lift(t, new)
@@ -407,9 +428,7 @@ def discard(new: Any, dtype: np.dtype[Any]) -> Any:
     if new.dtype.kind == "c" and dtype.kind not in "cb":
         if isinstance(new, np.generic) or (isinstance(new, Tracer) and new.a.weak):
             raise TypeError(at_line(f"a complex number cannot be assigned to elements of dtype {dtype}", hint="assign its .real"))
-        warnings.warn(
-            "Casting complex values to real discards the imaginary part", np.exceptions.ComplexWarning, stacklevel=4
-        )
+        warnings.warn("Casting complex values to real discards the imaginary part", np.exceptions.ComplexWarning, stacklevel=4)
     return new
 
 

@@ -12,7 +12,8 @@ from ..core.trace import Tracer, owner_name
 from ..core.wrap import Argnums, Picked, decorator, input_of, named_like, pick, trace_call
 from ..errors import DifferentiationError, at_line
 from .jvp import float0
-from .vjp import check_inexact, value_and_pullback_jaxpr
+from .reverse import gradient_jaxpr
+from .vjp import check_inexact
 
 
 @decorator
@@ -95,7 +96,7 @@ def differentiate(fun: Any, args: Any, kwargs: Any, options: Options, who: str) 
     j = traced.jaxpr
     active = tuple([a.inexact for a in avals]) + (False,) * (len(j.invars) - len(avals))
     first = int(who == "grad")  # the first output that is asked for
-    results = run_traced(value_and_pullback_jaxpr(j, active, 1, first), j, traced.trace, traced.operands)
+    results = run_traced(gradient_jaxpr(j, active, first), j, traced.trace, traced.operands)
     n = len(j.outs) - first
     aux = traced.aux.rebuild(results[1 - first : n]) if has_aux else None
     return results[0], aux, rebuild(picked, avals, results[n:])

@@ -1,0 +1,145 @@
+"""Write a jaxpr equation by equation, in its simplest form: `Emitter` is where every rewritten jaxpr is put together.
+
+    em = Emitter()
+    x = em.input(aval)
+    (y,) = em.eqn(op, (x,), (out_aval,), loc)      # the variable of an equal equation, if there is one already
+    outs = em.inline(jaxpr, [x, y])
+    new = em.finish([x], outs)
+
+What it leaves out, keeping the results bit for bit: repeated equations and literals, broadcasts that an operation does itself,
+multiplications by one, dead code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core.aval import Aval
+from ..core.check import checked
+from ..core.jaxpr import Eqn, Jaxpr, live
+from ..core.primitive import Primitive, infer
+from ..core.reads import outcome_key
+from ..errors import Location
+from ..ops.elementwise import Div, Mul, Pointwise
+from ..ops.structural import Broadcast, Reshape
+
+POINTWISE: dict[type, bool] = {}  # isinstance(op, Pointwise) by class: 0.03 µs instead of 0.15
+
+
+class Emitter:
+    """An open list of equations over variables 0, 1, 2, ..."""
+
+    def __init__(self) -> None:
+        self.avals: dict[int, Aval] = {}
+        self.eqns: list[Eqn] = []
+        self.lits: dict[int, Any] = {}
+        self.seen: dict[Any, tuple[int, ...]] = {}
+        self.ones: set[int] = set()
+        self.spread: dict[int, int] = {}  # result of a broadcast or of adding axes of size 1 -> what was spread
+        self.size = 0
+
+    def input(self, a: Aval) -> int:
+        """A new input variable."""
+        v = self.size
+        self.avals[v] = a
+        self.size += 1
+        return v
+
+    def literal(self, value: Any, a: Aval) -> int:
+        """A constant of the jaxpr; equal ones are one variable."""
+        key = (type(value), outcome_key(value), a)
+        known = self.seen.get(key)
+        if known is None:
+            v = self.input(a)
+            self.lits[v] = value
+            if np.ndim(value) == 0 and value == 1:
+                self.ones.add(v)
+            known = self.seen[key] = (v,)
+        return known[0]
+
+    def eqn(self, op: Primitive, ins: tuple[int, ...], out_avals: Sequence[Aval], loc: Location | None) -> tuple[int, ...]:
+        """The results of an operation."""
+        kind = type(op)
+        pointwise = POINTWISE.get(kind)
+        if pointwise is None:
+            pointwise = POINTWISE[kind] = issubclass(kind, Pointwise)
+        if pointwise:
+            if self.spread:
+                ins = self.narrowed(op, ins, out_avals[0])
+            if kind is Mul or kind is Div:
+                alias = self.times_one(kind, ins, out_avals[0])
+                if alias is not None:
+                    return (alias,)
+        elif kind is Broadcast or kind is Reshape:
+            return self.move(op, ins, out_avals, loc)
+        known = self.seen.get((op, ins))
+        if known is None or not out_avals:  # an equation without results is a guard
+            known = self.seen[op, ins] = self.append(op, ins, out_avals, loc)
+        return known
+
+    def append(self, op: Primitive, ins: tuple[int, ...], out_avals: Sequence[Aval], loc: Location | None) -> tuple[int, ...]:
+        """Write an equation as it is."""
+        start = self.size
+        self.size += len(out_avals)
+        outs = tuple(range(start, self.size))
+        self.avals.update(zip(outs, out_avals, strict=True))
+        self.eqns.append(Eqn(op, ins, outs, loc))
+        return outs
+
+    def move(self, op: Any, ins: tuple[int, ...], out_avals: Sequence[Aval], loc: Location | None) -> tuple[int, ...]:
+        """A reshape or broadcast, remembered where NumPy's broadcasting would do the same."""
+        known = self.seen.get((op, ins))
+        if known is None:
+            known = self.seen[op, ins] = self.append(op, ins, out_avals, loc)
+            if spreads(op.shape, self.avals[ins[0]].shape):
+                self.spread[known[0]] = self.spread.get(ins[0], ins[0])
+        return known
+
+    def narrowed(self, op: Primitive, ins: tuple[int, ...], out: Aval) -> tuple[int, ...]:
+        """The operands with broadcasts dropped wherever the operation broadcasts to the same result."""
+        if len(ins) > 1:
+            for k, v in enumerate(ins):
+                if v in self.spread:
+                    fewer = (*ins[:k], self.spread[v], *ins[k + 1 :])
+                    if infer(op, tuple([self.avals[w] for w in fewer])) is out:
+                        ins = fewer
+        return ins
+
+    def times_one(self, kind: type, ins: tuple[int, ...], out: Aval) -> int | None:
+        """The operand that x * 1, 1 * x or x / 1 equals, where it has the same aval."""
+        x, y = ins
+        if y in self.ones and self.avals[x] is out:
+            return x
+        if x in self.ones and kind is Mul and self.avals[y] is out:
+            return y
+        return None
+
+    def inline(self, j: Jaxpr, args: Sequence[int], loc: Location | None = None) -> list[int]:
+        """The equations of j on these variables; gives its outputs. With `loc` they are said to come from there."""
+        env = dict(zip(j.invars, args, strict=True))
+        avals = j.avals
+        for v, value in j.lits.items():
+            env[v] = self.literal(value, avals[v])
+        for eqn in j.eqns:
+            outs = eqn.outs
+            made = self.eqn(eqn.op, tuple([env[v] for v in eqn.ins]), [avals[v] for v in outs], loc or eqn.loc)
+            if len(outs) == 1:
+                env[outs[0]] = made[0]
+            else:
+                env.update(zip(outs, made, strict=True))
+        return [env[v] for v in j.outs]
+
+    def finish(self, invars: Sequence[int], outs: Sequence[int]) -> Jaxpr:
+        """The jaxpr, without dead code."""
+        kept = live(self.eqns, outs)
+        used = {v for eqn in kept for v in eqn.ins} | set(outs)
+        return checked(Jaxpr(invars, kept, outs, self.avals, {v: x for v, x in self.lits.items() if v in used}))
+
+
+def spreads(shape: tuple[int, ...], source: tuple[int, ...]) -> bool:
+    """Whether going from shape `source` to `shape` is what NumPy's broadcasting does by itself."""
+    lead = len(shape) - len(source)
+    return lead >= 0 and all([m in (1, n) for m, n in zip(source, shape[lead:], strict=True)])
