@@ -110,6 +110,9 @@ class Kernel:
     def __hash__(self) -> int:
         return self._hash
 
+    def __reduce__(self) -> Any:  # without the hash, which differs from process to process
+        return Kernel, (self.naxes, self.reduced, self.inputs, self.body, self.outputs)
+
     @property
     def operands(self) -> tuple[Operand, ...]:
         """Inputs, then outputs: the order of every run-time table."""

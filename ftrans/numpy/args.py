@@ -34,8 +34,6 @@ def array(x: Any) -> Any:
 
 def arrays(xs: Any) -> list[Any]:
     """A sequence of arguments (or an array, along its first axis) as tracers."""
-    if isinstance(xs, Tracer | np.ndarray):
-        return [array(x) for x in xs]
     return [array(x) for x in xs]
 
 
@@ -62,7 +60,7 @@ def shape_of(shape: Any) -> tuple[int, ...]:
     if type(shape) is int:
         return (shape,)
     if isinstance(shape, Tracer | np.ndarray) and shape.ndim:
-        shape = list(shape)
+        shape = [*shape]  # type: ignore[misc]
     try:
         return tuple([index(n) for n in shape]) if isinstance(shape, Sequence) else (index(shape),)
     except TypeError:

@@ -95,8 +95,13 @@ def check_matmul(left: tuple[int, ...], right: tuple[int, ...]) -> None:
 def dot(a: Any, b: Any, out: Any = None) -> Any:
     """As `numpy.dot`: the sum over the last axis of a and the second-last of b."""
     x, y = array(a), array(b)
+    op = memo.get((x.a, y.a))
+    if op is not None and out is None:
+        return bind(op, x, y)
     if not x.ndim or not y.ndim:
         new = mul(x, y)
+    elif y.ndim <= 2 and x.a.shape[-1] == y.a.shape[0]:
+        new = product(x, y)  # what matmul does
     else:
         check_inner("dot", x, y, x.ndim - 1, max(y.ndim - 2, 0))
         new = dot_general(x, y, (x.ndim - 1,), (max(y.ndim - 2, 0),))

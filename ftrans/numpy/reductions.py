@@ -112,6 +112,8 @@ def sum(
     >>> ft.grad(lambda x: np.sum(x**2))(np.array([1.0, 2.0]))
     array([2., 4.])
     """
+    if type(a) is Tracer and a.t.top and axis is dtype is out is None and keepdims is initial is NONE and where is True:
+        return a.t.record(ReduceSum(tuple(range(a.a.ndim))), (a,))  # most sums: 1.5 µs instead of 4
     result = combined("sum", add_up, ops.add, 0, typed(a, dtype), axis, None, keepdims, initial, where)
     return finish_dtype(result, dtype, out, "sum")
 

@@ -94,9 +94,12 @@ def differentiate(fun: Any, args: Any, kwargs: Any, options: Options, who: str) 
 
     traced = trace_call(lambda xs: picked.call(fun, xs), inputs, who=who, fun=fun, has_aux=has_aux, check=check)
     j = traced.jaxpr
-    active = tuple([a.inexact for a in avals]) + (False,) * (len(j.invars) - len(avals))
     first = int(who == "grad")  # the first output that is asked for
-    results = run_traced(gradient_jaxpr(j, active, first), j, traced.trace, traced.operands)
+    g = j.memo.get(who)
+    if g is None:
+        active = tuple([a.inexact for a in avals]) + (False,) * (len(j.invars) - len(avals))
+        g = j.memo[who] = gradient_jaxpr(j, active, first)
+    results = run_traced(g, j, traced.trace, traced.operands)
     n = len(j.outs) - first
     aux = traced.aux.rebuild(results[1 - first : n]) if has_aux else None
     return results[0], aux, rebuild(picked, avals, results[n:])

@@ -26,7 +26,19 @@ MEMORY = REGISTER | {"bool": "i8"}
 """The LLVM type of an element in memory, by dtype."""
 
 SHORT = {"float": "f32", "double": "f64"}
-"""How intrinsics spell a type."""
+
+
+def short(type_: str) -> str:
+    """How intrinsics spell a type: `f64`, `v8f64`."""
+    if type_.startswith("<"):
+        lanes, element = type_[1:-1].split(" x ")
+        return f"v{lanes}{short(element)}"
+    return SHORT.get(type_, type_)
+
+
+def vector_of(type_: str, lanes: int) -> str:
+    """The type of so many lanes; of one element for 0."""
+    return f"<{lanes} x {type_}>" if lanes else type_
 
 
 def literal(value: float | int | bool, type_: str) -> str:
@@ -126,8 +138,7 @@ class Function:
 
     def intrinsic(self, name: str, type_: str, *values: str) -> str:
         """llvm.<name>.<type> of values, all of one type."""
-        short = SHORT.get(type_, type_)
-        return self.call(type_, f"llvm.{name}.{short}", *[f"{type_} {value}" for value in values])
+        return self.call(type_, f"llvm.{name}.{short(type_)}", *[f"{type_} {value}" for value in values])
 
     def alloca(self, type_: str, count: int = 1, align: int = 64) -> str:
         """Memory of this call of the function, reserved once on entry."""

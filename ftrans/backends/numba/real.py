@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .asm import Function, literal
+from .asm import Function, literal, vector_of
 
 INF, NAN = float("inf"), float("nan")
 
@@ -17,52 +17,88 @@ MAGIC = 6755399441055744.0
 
 
 class Real(Function):
-    """A function of one double under construction, with double arithmetic by name."""
+    """A function of doubles under construction, with double arithmetic by name.
 
-    type = "double"
+    lanes: 0 for one double; else every value is a vector of so many, and every operation works lane by lane. A routine
+    written with these methods has both forms, and they agree bit for bit.
+    """
+
+    def __init__(self, returns: str, name: str, parameters: str, attributes: str = "", lanes: int = 0) -> None:
+        super().__init__(returns, name, parameters, attributes)
+        self.lanes = lanes
+        self.double, self.i64, self.i1 = [vector_of(type_, lanes) for type_ in ("double", "i64", "i1")]
 
     def const(self, value: float) -> str:
-        return literal(value, "double")
+        return self.everywhere("double", literal(value, "double"))
+
+    def everywhere(self, type_: str, constant: str) -> str:
+        """A constant, in every lane."""
+        return f"splat ({type_} {constant})" if self.lanes else constant
 
     def add(self, x: str, y: str) -> str:
-        return self.let(f"fadd double {x}, {y}")
+        return self.let(f"fadd {self.double} {x}, {y}")
 
     def sub(self, x: str, y: str) -> str:
-        return self.let(f"fsub double {x}, {y}")
+        return self.let(f"fsub {self.double} {x}, {y}")
 
     def mul(self, x: str, y: str) -> str:
-        return self.let(f"fmul double {x}, {y}")
+        return self.let(f"fmul {self.double} {x}, {y}")
 
     def div(self, x: str, y: str) -> str:
-        return self.let(f"fdiv double {x}, {y}")
+        return self.let(f"fdiv {self.double} {x}, {y}")
 
     def neg(self, x: str) -> str:
-        return self.let(f"fneg double {x}")
+        return self.let(f"fneg {self.double} {x}")
 
     def fma(self, x: str, y: str, z: str) -> str:
         """x*y + z, rounded once."""
-        return self.intrinsic("fma", "double", x, y, z)
+        return self.intrinsic("fma", self.double, x, y, z)
 
     def absolute(self, x: str) -> str:
-        return self.intrinsic("fabs", "double", x)
+        return self.intrinsic("fabs", self.double, x)
+
+    def sqrt(self, x: str) -> str:
+        return self.intrinsic("sqrt", self.double, x)
+
+    def trunc(self, x: str) -> str:
+        return self.intrinsic("trunc", self.double, x)
 
     def copysign(self, x: str, sign: str) -> str:
-        return self.intrinsic("copysign", "double", x, sign)
+        return self.intrinsic("copysign", self.double, x, sign)
 
     def compare(self, predicate: str, x: str, y: str) -> str:
-        return self.let(f"fcmp {predicate} double {x}, {y}")
+        return self.let(f"fcmp {predicate} {self.double} {x}, {y}")
 
     def select(self, condition: str, x: str, y: str) -> str:
-        return self.let(f"select i1 {condition}, double {x}, double {y}")
+        return self.let(f"select {self.i1} {condition}, {self.double} {x}, {self.double} {y}")
+
+    def both(self, x: str, y: str) -> str:
+        return self.let(f"and {self.i1} {x}, {y}")
+
+    def either(self, x: str, y: str) -> str:
+        return self.let(f"or {self.i1} {x}, {y}")
+
+    def differ(self, x: str, y: str) -> str:
+        return self.let(f"xor {self.i1} {x}, {y}")
+
+    def opposite(self, x: str) -> str:
+        return self.differ(x, self.everywhere("i1", "true"))
 
     def bits(self, x: str) -> str:
-        return self.let(f"bitcast double {x} to i64")
+        return self.let(f"bitcast {self.double} {x} to {self.i64}")
 
     def from_bits(self, i: str) -> str:
-        return self.let(f"bitcast i64 {i} to double")
+        return self.let(f"bitcast {self.i64} {i} to {self.double}")
 
     def integer(self, operation: str, i: str | int, j: str | int) -> str:
-        return self.let(f"{operation} i64 {i}, {j}")
+        """An integer instruction; Python ints are constants."""
+        i, j = [self.everywhere("i64", str(k)) if isinstance(k, int) else k for k in (i, j)]
+        return self.let(f"{operation} {self.i64} {i}, {j}")
+
+    def choose(self, condition: str, i: int, j: int) -> str:
+        """One of two integers."""
+        first, second = self.everywhere("i64", str(i)), self.everywhere("i64", str(j))
+        return self.let(f"select {self.i1} {condition}, {self.i64} {first}, {self.i64} {second}")
 
     def horner(self, x: str, coefficients: Sequence[float]) -> str:
         """The polynomial with these coefficients, highest power first."""

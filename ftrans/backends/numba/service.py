@@ -1,4 +1,4 @@
-"""Compile kernels and call them: the one place that imports numba, at the first compile and not before.
+"""Compile kernels and call them. numba is imported at the first compile and not before.
 
     compiled = compile(kernel)                     # once per kernel content and process
     run = compiled.bind(table([1000], [(0, [0]), (1, [0]), (2, [0])]))
@@ -10,47 +10,47 @@ Its type inference, which takes most of the time of an njit, is not used.
 
 from __future__ import annotations
 
-import ctypes
-import ctypes.util
 import itertools
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ...lowering.loops import Kernel
-from . import entry, ir
+from . import engine, entry, ir
 from .asm import Text
-from .ops import LIBM
+from .engine import Entry
 
 table = entry.make_table
 """(sizes of the loop axes, per operand (slot, array dimension per axis or -1)) -> the table `Compiled.bind` takes."""
 
-Entry = Callable[[list[Any]], bool]
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Compiled:
-    """Machine code of one kernel."""
+    """Machine code of one kernel. library: numba's, where this process compiled it; None where it only loaded the code."""
 
     kernel: Kernel
     address: int
     cost: int
     milliseconds: float
-    llvm: str
-    library: Any
+    library: Any = None
 
     def bind(self, numbers: entry.Table) -> Entry:
         """The kernel as a builtin taking the list of slots, for the sizes and operands of a table (which it fills in
         and keeps: change it only by binding again)."""
         entry.bind_table(numbers, self.kernel, self.address, self.cost)
-        return _codegen().bind(numbers)
+        return engine.bind(numbers)
+
+    @property
+    def llvm(self) -> str:
+        """The LLVM module it was compiled from."""
+        return ir.emit(self.kernel).text
 
     @property
     def assembly(self) -> str:
         """What the processor runs, as text."""
-        return str(self.library.get_asm_str())
+        library = self.library if self.library is not None else _compile(self.kernel).library
+        return str(library.get_asm_str())
 
 
 def compile(kernel: Kernel) -> Compiled:  # noqa: A001 - the word for it, as in re.compile
@@ -72,62 +72,74 @@ def is_compiled(kernel: Kernel) -> bool:
     return kernel in _compiled
 
 
+def load(kernel: Kernel, name: str, code: bytes, cost: int, milliseconds: float) -> None:
+    """Put a kernel that another process compiled in `milliseconds` into the cache: its object code, with the name from `fresh_name`."""
+    with _lock:
+        if kernel not in _compiled:
+            (address,) = engine.loader().load(code, [name])
+            _compiled[kernel] = Compiled(kernel, address, cost, milliseconds)
+            counts["loaded"] += 1
+
+
+def fresh_name() -> str:
+    """A name that no kernel of this process has."""
+    return f"ftrans_kernel_{next(_numbers)}"
+
+
 def _compile(kernel: Kernel) -> Compiled:
-    generator = _codegen()
+    generator = codegen()
     start = time.perf_counter()
-    emitted = ir.emit(kernel, f"ftrans_kernel_{next(_numbers)}")
+    emitted = ir.emit(kernel, fresh_name())
     generator.share(emitted.shared)
     library, (address,) = generator.build(emitted.text, [emitted.name])
     milliseconds = (time.perf_counter() - start) * 1e3
-    return Compiled(kernel, address, emitted.cost, milliseconds, emitted.text, library)
+    counts["compiled"] += 1
+    return Compiled(kernel, address, emitted.cost, milliseconds, library)
 
+
+counts = {"compiled": 0, "loaded": 0}
+"""How many kernels this process has compiled itself, and how many it has loaded."""
 
 _compiled: dict[Kernel, Compiled] = {}
 _numbers = itertools.count()
 _lock = threading.RLock()
-_generator: _Codegen | None = None
+_generator: Codegen | None = None
 
 
-def _codegen() -> _Codegen:
+def codegen() -> Codegen:
     """numba's code generator, made at first use."""
     global _generator
     if _generator is None:
         with _lock:
             if _generator is None:
-                _generator = _Codegen()
+                _generator = Codegen()
     return _generator
 
 
-class _Codegen:
-    """numba's code generator for this machine, with the entry compiled and C's mathematics resolvable."""
+class Codegen:
+    """numba's code generator for this machine, with the entry compiled and C's mathematics resolvable.
+
+    keeps_objects: set in the helper process, whose libraries are asked for their object code.
+    """
+
+    keeps_objects = False
 
     def __init__(self) -> None:
-        # numba takes 0.2 s to import, and most programs never compile.
-        from llvmlite import binding  # lazy: numba
-        from numba.core import compiler_lock, registry  # lazy: numba
-
-        entry.check_offsets()
-        self.binding, self.lock = binding, compiler_lock.global_compiler_lock
+        self.binding, registry, self.lock = engine.toolkit(True)
         self.codegen = registry.cpu_target.target_context.codegen()
         self.shared: dict[str, Any] = {}
-        self._add_libm()
-        self.entry_library, (address,) = self.build(entry.entry_text("ftrans_entry"), ["ftrans_entry"])
-        self.method = entry.MethodDef(b"kernel", address, entry.METH_O, b"Run on the list of a program's slots.")
-
-    def _add_libm(self) -> None:
-        """Make sure that every C function a kernel may call is found, where the process does not export it already."""
-        names = {"sin", "cos", "tan", "fmod", *LIBM.values()}
-        missing = [x for name in names for x in (name, name + "f") if self.binding.address_of_symbol(x) is None]
-        if missing:
-            libm = ctypes.CDLL(ctypes.util.find_library("m") or ctypes.util.find_library("msvcrt"))
-            for name in missing:
-                pointer = ctypes.cast(getattr(libm, name), ctypes.c_void_p)
-                self.binding.add_symbol(name, pointer.value)
+        self.entry_library: Any = None
+        engine.add_libm(self.binding)
+        if not engine.has_entry():
+            self.entry_library, (address,) = self.build(entry.entry_text("ftrans_entry"), ["ftrans_entry"])
+            engine.set_entry(address)
 
     def build(self, text: str, names: Sequence[str]) -> tuple[Any, list[int]]:
         """Compile a module's text: (library, addresses of the functions named)."""
         with self.lock:
             library = self.codegen.create_library(names[0])
+            if self.keeps_objects:
+                library.enable_object_caching()
             module = self.binding.parse_assembly(text)
             module.name = names[0]
             module.verify()
@@ -138,7 +150,7 @@ class _Codegen:
     def share(self, functions: Sequence[Text]) -> None:
         """Compile functions that kernels have in common, each once, and make their names known to the linker."""
         with self.lock:
-            new = [text for text in functions if text[0] not in self.shared]
+            new = [text for text in functions if text[0] not in engine.shared]
             if new:
                 declarations = sorted(frozenset().union(*[needs for _, _, needs in new]))
                 names = [name for name, _, _ in new]
@@ -146,8 +158,4 @@ class _Codegen:
                 for name, address in zip(names, addresses, strict=True):
                     self.binding.add_symbol(name, address)
                 self.shared.update(dict.fromkeys(names, library))
-
-    def bind(self, numbers: entry.Table) -> Entry:
-        """A builtin that runs the entry with this table."""
-        function: Entry = entry.new_builtin(ctypes.addressof(self.method), numbers, None)
-        return function
+                engine.shared.update(names)

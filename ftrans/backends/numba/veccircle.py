@@ -60,7 +60,7 @@ def _circular(f: Real, x: str, shift: int) -> str:
     high, low, bits = _quarter_turns(f, x)
     sine, _, cosine, _ = _sin_cos(f, high, low)
     turns = f.integer("add", bits, shift)
-    odd = f.let(f"icmp ne i64 {f.integer('and', turns, 1)}, 0")
+    odd = f.integer("icmp ne", f.integer("and", turns, 1), 0)
     sign = f.integer("shl", f.integer("and", turns, 2), 62)
     return f.from_bits(f.integer("xor", f.bits(f.select(odd, cosine, sine)), sign))
 
@@ -77,7 +77,7 @@ def tan(f: Real, x: str) -> str:
     """sin/cos or -cos/sin, both in two doubles, the quotient corrected by its remainder."""
     high, low, bits = _quarter_turns(f, x)
     sine, sine_tail, cosine, cosine_tail = _sin_cos(f, high, low)
-    odd = f.let(f"icmp ne i64 {f.integer('and', bits, 1)}, 0")
+    odd = f.integer("icmp ne", f.integer("and", bits, 1), 0)
     above, above_tail = f.select(odd, f.neg(cosine), sine), f.select(odd, f.neg(cosine_tail), sine_tail)
     below, below_tail = f.select(odd, sine, cosine), f.select(odd, sine_tail, cosine_tail)
     inverse = f.div(f.const(1.0), below)
@@ -135,7 +135,7 @@ def arctan2(f: Real, y: str, x: str) -> str:
     angle = _arctan_positive(f, f.select(same, edge, f.div(up, right)))
     pi = 2 * PI_2[0], 2 * PI_2[1]
     left = f.sub(f.const(pi[0]), f.sub(angle, f.const(pi[1])))
-    is_left = f.let(f"icmp slt i64 {f.bits(x)}, 0")
+    is_left = f.integer("icmp slt", f.bits(x), 0)
     unknown = f.compare("uno", x, y)
     angle = f.copysign(f.select(is_left, left, angle), y)
     return f.select(unknown, f.add(x, y), angle)
@@ -156,7 +156,7 @@ def _arcsin_parts(f: Real, x: str) -> tuple[str, str, str, str]:
     size = f.absolute(x)
     near = f.compare("olt", size, f.const(0.5))
     z = f.select(near, f.mul(x, x), f.mul(f.sub(f.const(1.0), size), f.const(0.5)))
-    root = f.intrinsic("sqrt", "double", z)
+    root = f.sqrt(z)
     lacking = f.div(f.fma(f.neg(root), root, z), f.add(root, root))
     positive = f.compare("ogt", root, f.const(0.0))
     lacking = f.select(positive, lacking, f.const(0.0))

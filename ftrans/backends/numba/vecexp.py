@@ -210,14 +210,14 @@ def _log1p_or_log2x(f: Real, size: str, near: str) -> str:
 def arcsinh(f: Real, x: str) -> str:
     size = f.absolute(x)
     square = f.mul(size, size)
-    root = f.intrinsic("sqrt", "double", f.add(square, f.const(1.0)))
+    root = f.sqrt(f.add(square, f.const(1.0)))
     near = f.add(size, f.div(square, f.add(root, f.const(1.0))))
     return f.copysign(_log1p_or_log2x(f, size, near), x)
 
 
 def arccosh(f: Real, x: str) -> str:
     above = f.sub(x, f.const(1.0))
-    near = f.add(above, f.intrinsic("sqrt", "double", f.fma(above, above, f.mul(above, f.const(2.0)))))
+    near = f.add(above, f.sqrt(f.fma(above, above, f.mul(above, f.const(2.0)))))
     return f.select(f.compare("ult", x, f.const(1.0)), f.const(NAN), _log1p_or_log2x(f, x, near))
 
 
@@ -292,19 +292,19 @@ def power(f: Real, x: str, y: str) -> str:
 
 def power_edges(f: Real, x: str, y: str, size: str, value: str) -> str:
     zero, one, inf = f.const(0.0), f.const(1.0), f.const(INF)
-    either = f.let(f"or i1 {f.compare('oeq', size, zero)}, {f.compare('oeq', size, inf)}")
-    extreme = f.let(f"or i1 {either}, {f.compare('oeq', f.absolute(y), inf)}")
-    grows = f.let(f"xor i1 {f.compare('olt', size, one)}, {f.compare('ogt', y, zero)}")
+    either = f.either(f.compare("oeq", size, zero), f.compare("oeq", size, inf))
+    extreme = f.either(either, f.compare("oeq", f.absolute(y), inf))
+    grows = f.differ(f.compare("olt", size, one), f.compare("ogt", y, zero))
     value = f.select(extreme, f.select(grows, inf, zero), value)
     value = f.select(f.compare("oeq", size, one), one, value)
     half = f.mul(y, f.const(0.5))
-    whole = f.compare("oeq", f.intrinsic("trunc", "double", y), y)
-    odd = f.let(f"and i1 {whole}, {f.compare('one', f.intrinsic('trunc', 'double', half), half)}")
+    whole = f.compare("oeq", f.trunc(y), y)
+    odd = f.both(whole, f.compare("one", f.trunc(half), half))
     value = f.select(odd, f.copysign(value, x), value)
-    negative = f.let(f"and i1 {f.compare('olt', x, zero)}, {f.compare('olt', size, inf)}")
-    value = f.select(f.let(f"and i1 {negative}, {f.let(f'xor i1 {whole}, true')}"), f.const(NAN), value)
+    negative = f.both(f.compare("olt", x, zero), f.compare("olt", size, inf))
+    value = f.select(f.both(negative, f.opposite(whole)), f.const(NAN), value)
     value = f.select(f.compare("uno", x, y), f.const(NAN), value)
-    certain = f.let(f"or i1 {f.compare('oeq', y, zero)}, {f.compare('oeq', x, one)}")
+    certain = f.either(f.compare("oeq", y, zero), f.compare("oeq", x, one))
     return f.select(certain, one, value)
 
 
@@ -323,7 +323,7 @@ def cbrt(f: Real, x: str) -> str:
     small = f.compare("olt", size, f.const(2.2250738585072014e-308))
     scaled = f.select(small, f.mul(size, f.const(2.0**54)), size)
     third = f.integer("udiv", f.integer("lshr", f.bits(scaled), 32), 3)
-    bias = f.let(f"select i1 {small}, i64 696219795, i64 715094163")
+    bias = f.choose(small, 696219795, 715094163)
     t = f.from_bits(f.integer("shl", f.integer("add", third, bias), 32))
     r = f.mul(f.mul(t, t), f.div(t, size))
     t = f.mul(t, f.horner(r, CBRT_P))
@@ -331,7 +331,7 @@ def cbrt(f: Real, x: str) -> str:
     r = f.div(size, f.mul(t, t))
     r = f.div(f.sub(r, t), f.add(f.add(t, t), r))
     result = f.copysign(f.fma(t, r, t), x)
-    plain = f.let(f"or i1 {f.compare('oeq', size, f.const(0.0))}, {f.compare('ueq', size, f.const(INF))}")
+    plain = f.either(f.compare("oeq", size, f.const(0.0)), f.compare("ueq", size, f.const(INF)))
     return f.select(plain, x, result)
 
 
@@ -347,11 +347,11 @@ def hypot(f: Real, x: str, y: str) -> str:
     square, square_tail = _two_product(f, large, large)
     total = f.fma(small, small, square)
     total_tail = f.add(f.fma(small, small, f.sub(square, total)), square_tail)
-    root = f.intrinsic("sqrt", "double", total)
+    root = f.sqrt(total)
     correction = f.div(f.add(f.fma(f.neg(root), root, total), total_tail), f.add(root, root))
     fine = f.compare("ogt", root, f.const(0.0))
-    finite = f.let(f"and i1 {fine}, {f.compare('olt', root, f.const(INF))}")
+    finite = f.both(fine, f.compare("olt", root, f.const(INF)))
     result = f.mul(f.add(root, f.select(finite, correction, f.const(0.0))), back)
-    infinite = f.let(f"or i1 {f.compare('oeq', x, f.const(INF))}, {f.compare('oeq', y, f.const(INF))}")
+    infinite = f.either(f.compare("oeq", x, f.const(INF)), f.compare("oeq", y, f.const(INF)))
     result = f.select(f.compare("uno", x, y), f.const(NAN), result)
     return f.select(infinite, f.const(INF), result)

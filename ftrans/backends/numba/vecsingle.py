@@ -107,7 +107,7 @@ def log1p(f: Real, x: str) -> str:
 def arcsinh(f: Real, x: str) -> str:
     size = f.absolute(x)
     square = f.mul(size, size)
-    root = f.intrinsic("sqrt", "double", f.add(square, f.const(1.0)))
+    root = f.sqrt(f.add(square, f.const(1.0)))
     argument = f.add(size, f.div(square, f.add(root, f.const(1.0))))
     finite = f.compare("olt", size, f.const(INF))
     return f.copysign(f.select(finite, log1p(f, argument), size), x)
@@ -115,7 +115,7 @@ def arcsinh(f: Real, x: str) -> str:
 
 def arccosh(f: Real, x: str) -> str:
     above = f.sub(x, f.const(1.0))
-    root = f.intrinsic("sqrt", "double", f.fma(above, above, f.add(above, above)))
+    root = f.sqrt(f.fma(above, above, f.add(above, above)))
     return f.select(f.compare("ult", x, f.const(1.0)), f.const(NAN), log1p(f, f.add(above, root)))
 
 
@@ -138,7 +138,7 @@ def _circular(f: Real, x: str, shift: int) -> str:
     sine = f.fma(f.mul(z, r), f.horner(z, SIN_S), r)
     cosine = f.fma(f.mul(z, z), f.horner(z, COS_C), f.fma(z, f.const(-0.5), f.const(1.0)))
     turns = f.integer("add", bits, shift)
-    odd = f.let(f"icmp ne i64 {f.integer('and', turns, 1)}, 0")
+    odd = f.integer("icmp ne", f.integer("and", turns, 1), 0)
     sign = f.integer("shl", f.integer("and", turns, 2), 62)
     return f.from_bits(f.integer("xor", f.bits(f.select(odd, cosine, sine)), sign))
 

@@ -1,0 +1,111 @@
+"""Load object code into this process, and make the builtins that call it.
+
+    engine = loader()                        # llvmlite alone: 30 ms at the first use, where numba would take 200 more
+    (address,) = engine.load(code, ["ftrans_kernel_7"])
+    run = bind(table)
+
+`toolkit` is the one place where numba and llvmlite are imported.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from . import entry
+from .ops import LIBM
+
+Entry = Callable[[list[Any]], bool]
+
+
+def toolkit(generates: bool) -> tuple[Any, Any, Any]:
+    """(llvmlite.binding, numba's registry of targets, numba's compiler lock); without the last two where code is only loaded."""
+    # Most programs never compile, so `import ftrans` should not pay for this.
+    from llvmlite import binding  # lazy: numba
+
+    if not generates:
+        return binding, None, None
+    from numba.core import compiler_lock, registry  # lazy: numba
+
+    return binding, registry, compiler_lock.global_compiler_lock
+
+
+def add_libm(binding: Any) -> None:
+    """Make sure that every C function a kernel may call is found, where the process does not export it already."""
+    names = {"sin", "cos", "tan", "fmod", *LIBM.values()}
+    missing = [x for name in names for x in (name, name + "f") if binding.address_of_symbol(x) is None]
+    if missing:
+        libm = ctypes.CDLL(ctypes.util.find_library("m") or ctypes.util.find_library("msvcrt"))
+        for name in missing:
+            pointer = ctypes.cast(getattr(libm, name), ctypes.c_void_p)
+            binding.add_symbol(name, pointer.value)
+
+
+class Loader:
+    """An LLVM engine that links object code. Loaded code stays: forgetting it would leave programs without their kernels."""
+
+    def __init__(self) -> None:
+        self.binding, _, _ = toolkit(False)
+        self.binding.initialize_native_target()
+        self.binding.initialize_native_asmprinter()
+        machine = self.binding.Target.from_default_triple().create_target_machine(jit=True, codemodel="jitdefault")
+        self.engine = self.binding.create_mcjit_compiler(self.binding.parse_assembly(""), machine)
+        add_libm(self.binding)
+
+    def load(self, code: bytes, names: Sequence[str]) -> list[int]:
+        """Link a relocatable object: the addresses of the functions named, which no object before may have defined."""
+        self.engine.add_object_file(self.binding.ObjectFileRef.from_data(code))
+        self.engine.finalize_object()
+        addresses = [self.engine.get_function_address(name) for name in names]
+        if not all(addresses):
+            raise RuntimeError(f"object code does not define {', '.join(names)}")
+        return addresses
+
+    def share(self, code: bytes, names: Sequence[str]) -> None:
+        """Link functions that kernels call, and make their names known to all linkers of this process."""
+        new = [name for name in names if name not in shared]
+        if new:
+            for name, address in zip(names, self.load(code, names), strict=True):
+                self.binding.add_symbol(name, address)
+            shared.update(new)
+
+
+def loader() -> Loader:
+    """The loader of this process, made at first use."""
+    global _loader
+    if _loader is None:
+        with _lock:
+            if _loader is None:
+                _loader = Loader()
+    return _loader
+
+
+shared: set[str] = set()
+"""Functions that kernels have in common and that this process's linkers know."""
+
+_loader: Loader | None = None
+_lock = threading.Lock()
+_method: entry.MethodDef | None = None
+
+
+def set_entry(address: int) -> None:
+    """Tell where the compiled entry is; the first one told stays."""
+    global _method
+    if _method is None:
+        entry.check_offsets()
+        _method = entry.MethodDef(b"kernel", address, entry.METH_O, b"Run on the list of a program's slots.")
+
+
+def has_entry() -> bool:
+    """Whether `bind` can be called."""
+    return _method is not None
+
+
+def bind(numbers: entry.Table) -> Entry:
+    """A builtin that runs the entry with this table."""
+    assert _method is not None, "kernels are compiled or loaded after the entry"
+    function: Entry = entry.new_builtin(ctypes.addressof(_method), numbers, None)
+    return function

@@ -1,0 +1,105 @@
+"""The helper process: compiles kernels that arrive on its standard input, answers with object code. See helper.py for the other end.
+
+Messages, both ways, are pickles behind their length in four bytes. It gets (name, kernel) and answers with tuples:
+
+    ("entry", path of this file, name, object code)     once, when it is ready
+    ("shared", names, object code)                      functions that the kernels after it call
+    ("kernel", name, object code, cost, milliseconds)
+    ("error", name, text)                               this kernel cannot be compiled
+
+It ends when its input ends, so when the process that started it does, whatever that process died of.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import queue
+import signal
+import threading
+import time
+from typing import Any
+
+from . import entry, ir, service
+
+LENGTH = 4  # bytes before a message
+NICENESS = 10
+IDLE = 120.0  # seconds without work after which it ends; the next request starts another
+
+
+def packed(message: Any) -> bytes:
+    """A message as it goes through the pipe."""
+    content = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+    return len(content).to_bytes(LENGTH, "little") + content
+
+
+def main() -> None:
+    """Serve until the input ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that computes
+    try:
+        os.nice(NICENESS)
+    except OSError:
+        pass
+    out = open(os.dup(1), "wb", buffering=0)  # noqa: SIM115 - open until the process ends
+    os.dup2(2, 1)  # what a library prints must not end up among the answers
+    requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    threading.Thread(target=receive, args=(open(0, "rb", closefd=False), requests), daemon=True).start()
+    service.Codegen.keeps_objects = True
+    library = service.codegen().entry_library
+    send(out, ("entry", __file__, "ftrans_entry", object_code(library)))
+    sent: set[str] = set()
+    while True:
+        try:
+            name, kernel = requests.get(timeout=IDLE)
+        except queue.Empty:
+            os._exit(0)
+        for answer in compiled(name, kernel, sent):
+            send(out, answer)
+
+
+def receive(source: io.BufferedReader, requests: queue.SimpleQueue[Any]) -> None:
+    """Queue what arrives. It runs in a thread, so that the end of the input ends the process also during a long compile."""
+    while True:
+        head = source.read(LENGTH)
+        content = source.read(int.from_bytes(head, "little"))
+        if len(head) < LENGTH or not content:
+            os._exit(0)
+        requests.put(pickle.loads(content))
+
+
+def send(out: io.FileIO, message: Any) -> None:
+    """Write all of a message."""
+    rest = memoryview(packed(message))
+    while rest:
+        try:
+            rest = rest[out.write(rest) :]
+        except BrokenPipeError:  # nobody reads any more
+            os._exit(0)
+
+
+def compiled(name: str, kernel: Any, sent: set[str]) -> list[Any]:
+    """The answers to a request. `sent` are the functions that the other side already has."""
+    answers: list[Any] = []
+    try:
+        start = time.perf_counter()
+        generator = service.codegen()
+        emitted = ir.emit(kernel, name)
+        generator.share(emitted.shared)
+        library, _ = generator.build(emitted.text, [name])
+        code = object_code(library)
+        milliseconds = (time.perf_counter() - start) * 1e3
+        new = {id(generator.shared[f]): generator.shared[f] for f, _, _ in emitted.shared if f not in sent}
+        for shared in new.values():
+            names = [f for f, where in generator.shared.items() if where is shared]
+            answers.append(("shared", names, object_code(shared)))
+            sent.update(names)
+        answers.append(("kernel", name, code, emitted.cost, milliseconds))
+    except Exception as error:  # the other side tells it in explain()
+        answers = [("error", name, f"{type(error).__name__}: {error}")]
+    return answers
+
+
+def object_code(library: Any) -> bytes:
+    """The relocatable object that LLVM made of a library."""
+    return bytes(library._get_compiled_object())
