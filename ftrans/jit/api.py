@@ -231,9 +231,9 @@ class Jitted:
     def trace(self, entry: Entry, inputs: Any, tree: Any, rebuild: Any, outcomes: tuple[Any, ...]) -> Any:
         """Trace the function for this call, keep the trace, and give the call's result."""
         start = time.perf_counter()
-        captured = Captured(self.fun, is_own)
+        captured = Captured(self.fun, is_own, getattr(rebuild, "statics", ()))
         traced, guards = self.record(self.call_of(tree, rebuild), inputs, outcomes)
-        variant = Variant(traced, simplify(traced.jaxpr), guards, captured.settle())
+        variant = Variant(traced, simplify(traced.jaxpr), guards, captured.settle(traced.trace.ids))
         took = (time.perf_counter() - start) * 1e3
         why = "a guard had a new outcome" if outcomes else "new signature"
         self.log.append(Event(f"traced {len(variant.jaxpr.eqns)} equations, {len(guards)} guards", why, took))
@@ -275,10 +275,10 @@ class Jitted:
 
     def check_call(self, entry: Entry, inputs: Any, tree: Any, rebuild: Any) -> Any:
         """FTRANS_JIT=check: trace again and raise when a cached trace for the same guards says something else."""
-        captured = Captured(self.fun, is_own)
+        captured = Captured(self.fun, is_own, getattr(rebuild, "statics", ()))
         traced, guards = self.record(self.call_of(tree, rebuild), inputs, ())
         fresh = simplify(traced.jaxpr)
-        variant = Variant(traced, fresh, guards, captured.settle())
+        variant = Variant(traced, fresh, guards, captured.settle(traced.trace.ids))
         for v in entry.variants:
             if v.guards == guards and v.valid() and not v.computes_as(variant):
                 raise StaticArgumentError(
@@ -402,7 +402,7 @@ class Static:
                         hint="pass a tuple for a list; arrays should not be static",
                     )
                 ) from None
-            key.append((what, type(value), value))
+            key.append((what, typed(value)))
         nums = {k if k >= 0 else k + len(args) for k in self.nums}
         fixed = {k: args[k] for k in nums if k < len(args)}
         fixed_names = {n: kwargs[n] for n in self.names if n in kwargs}
@@ -414,7 +414,15 @@ class Static:
             full = tuple([fixed[k] if k in fixed else next(rest) for k in range(len(args))])
             return full, {**inner_named, **fixed_names}
 
+        rebuild.statics = (*fixed.values(), *fixed_names.values())  # type: ignore[attr-defined]
         return (moving, named), tuple(key), rebuild
+
+
+def typed(value: Any) -> Any:
+    """A static argument as a key: 1, 1.0 and True are equal, and so are 0.0 and -0.0, but they are not the same argument."""
+    if isinstance(value, tuple):
+        return (type(value), *[typed(v) for v in value])
+    return (type(value), repr(value) if isinstance(value, float | complex) else value)
 
 
 def as_tuple(x: Any) -> tuple[Any, ...]:

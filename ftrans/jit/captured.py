@@ -3,19 +3,23 @@
 `Captured(f)` takes a picture before the trace; `unchanged()` says at each call whether everything is still the same. Scalars and
 strings compare by value, everything else by identity; arrays may change their contents, which are read at every call.
 
-What is looked at is found in the bytecode of f and of the user's functions that it names. Library modules (those installed in
-site-packages, and Python's own) are taken to be constant.
+What is looked at is found in the bytecode of f and of the user's functions and methods that can be reached from it: of each
+object the attributes with a name that any of this code uses. Library modules (those installed in site-packages, and Python's
+own) are taken to be constant.
 """
 
 from __future__ import annotations
 
 import dis
 import functools
+import operator
 import pickle
+import random
 import sys
 import sysconfig
 import types
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,36 +27,64 @@ import numpy as np
 from ..errors import PACKAGE
 
 LIBRARY = tuple({sysconfig.get_paths()[k] for k in ("stdlib", "platstdlib", "purelib", "platlib")})
-BY_VALUE = (int, float, complex, bool, str, bytes, type(None), np.generic, slice, range)
-IMMUTABLE_LEAVES = (np.dtype, type, types.BuiltinFunctionType, np.ufunc)
-MAX_ITEMS = 4096  # containers are followed up to this many entries
+NUMBERS = (int, float, complex, np.generic)
+BY_VALUE = (*NUMBERS, bool, str, bytes, type(None), slice, range)
+SIMPLE = frozenset([int, float, complex, bool, str, bytes, type(None), np.float64, np.int64])  # nothing to follow into
+FUNCTIONS = (types.FunctionType, types.MethodType, functools.partial)
+CONTAINERS = (dict, list, tuple, set, frozenset, deque, types.MappingProxyType)
+BY_NAME = frozenset(["getattr", "hasattr", "globals", "vars", "__dict__", "setattr"])  # take names as strings
+UNPATCHED = frozenset(["__init__", "__new__", "__repr__", "__str__", "__eq__", "__hash__", "__init_subclass__", "__replace__"])
+SAMPLE = 1 << 14  # of a larger array that only plain NumPy used, so many elements are compared
 
 Getter = Callable[[], Any]
 MISSING = object()
 
 
+class Names:
+    """The global names, attribute names and imported modules that a code object (and those nested in it) uses."""
+
+    __slots__ = ("attributes", "globals", "modules")
+
+    def __init__(self, code: types.CodeType) -> None:
+        self.globals: set[str] = set()
+        self.attributes: set[str] = set()
+        self.modules: set[str] = set()
+        for instruction in dis.get_instructions(code):
+            name = instruction.opname
+            if name in ("LOAD_GLOBAL", "LOAD_NAME"):
+                self.globals.add(instruction.argval)
+            elif name in ("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR", "IMPORT_FROM"):
+                self.attributes.add(instruction.argval)
+            elif name == "IMPORT_NAME":
+                self.modules.add(instruction.argval)
+        if not BY_NAME.isdisjoint(self.globals | self.attributes):
+            words = {c for c in code.co_consts if isinstance(c, str) and c.isidentifier()}
+            self.attributes |= words
+            if "globals" in self.globals:
+                self.globals |= words
+        for const in code.co_consts:
+            if isinstance(const, types.CodeType):
+                inner = names_in(const)
+                self.globals |= inner.globals
+                self.attributes |= inner.attributes
+                self.modules |= inner.modules
+
+
 @functools.lru_cache(maxsize=4096)
-def names_in(code: types.CodeType) -> tuple[frozenset[str], frozenset[str]]:
-    """The global names and the attribute names that a code object (and those nested in it) uses."""
-    names: set[str] = set()
-    attributes: set[str] = set()
-    for instruction in dis.get_instructions(code):
-        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
-            names.add(instruction.argval)
-        elif instruction.opname in ("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR"):
-            attributes.add(instruction.argval)
-    for const in code.co_consts:
-        if isinstance(const, types.CodeType):
-            inner_names, inner_attributes = names_in(const)
-            names |= inner_names
-            attributes |= inner_attributes
-    return frozenset(names), frozenset(attributes)
+def names_in(code: types.CodeType) -> Names:
+    """The names that a code object uses."""
+    return Names(code)
 
 
 def is_library(x: Any) -> bool:
-    """Whether a module or function belongs to Python or to an installed package."""
+    """Whether a module, class or function belongs to Python or to an installed package."""
+    if isinstance(x, type):
+        module = sys.modules.get(x.__module__)
+        return module is not None and is_library(module)
     if isinstance(x, types.ModuleType):
         path = getattr(x, "__file__", None)
+        if path is None:
+            return x.__name__ != "__main__" and x.__name__.partition(".")[0] in sys.stdlib_module_names
     else:
         code = getattr(x, "__code__", None)
         path = code.co_filename if code is not None else None
@@ -60,25 +92,47 @@ def is_library(x: Any) -> bool:
 
 
 class Captured:
-    """A picture of the state that a function captured: what each global, cell and attribute was.
+    """A picture of the state that a function captured: what each global, cell, attribute and item was.
 
-    Globals are checked most often, so they have a list of their own: 0.04 µs each.
+    Names in namespaces are checked most often, so they have a list of their own: 0.04 µs each.
+
+    fun: the function. ours: whether an object is one of ftrans. static: further objects that the function sees.
     """
 
-    def __init__(self, fun: Any, ours: Callable[[Any], bool]) -> None:
+    def __init__(self, fun: Any, ours: Callable[[Any], bool], static: Sequence[Any] = ()) -> None:
         self.ours = ours
-        self.globals: list[tuple[dict[str, Any], str, Any]] = []
+        self.scopes: list[tuple[Mapping[str, Any], str, Any]] = []  # namespace, name, value
         self.checks: list[tuple[Getter, Any]] = []
-        self.seen: set[int] = set()
+        self.containers: list[tuple[Any, tuple[Any, ...]]] = []  # container, its items
+        self.objects: list[tuple[Any, type, Any, int]] = []  # object, its class, its namespace, how many names are in it
+        self.functions: list[tuple[Any, Any, Any, Any]] = []  # function, its code, defaults, keyword defaults
+        self.arrays: list[np.ndarray[Any, Any]] = []
         self.draws: list[tuple[Getter, bytes]] = []  # random generators within reach, and their states
+        self.once = False  # an iterator is within reach: a trace serves one call only
+        self.seen: dict[int, Any] = {}
+        self.names: dict[str, None] = {}  # the attribute names that the code uses
+        self.owners: list[Any] = []  # what may have attributes: [object, number of names looked at]
+        self.queue: list[Any] = []
         if "numpy.random" in sys.modules:
             self.watch(functools.partial(np.random.get_state, legacy=False))
-        self.follow_function(fun)
+        self.queue.append(fun)
+        self.queue.extend(static)
+        self.explore()
 
     def unchanged(self) -> bool:
         """Whether everything looked at is still what it was."""
-        for scope, name, value in self.globals:
-            if scope.get(name, MISSING) is not value and not same(scope.get(name, MISSING), value):
+        for scope, name, value in self.scopes:
+            now = scope.get(name, MISSING)
+            if now is not value and not same(now, value):
+                return False
+        for x, kind, namespace, n in self.objects:
+            if x.__class__ is not kind or (namespace is not None and (x.__dict__ is not namespace or len(namespace) != n)):
+                return False
+        for fun, code, defaults, named in self.functions:
+            if fun.__code__ is not code or fun.__defaults__ is not defaults or fun.__kwdefaults__ is not named:
+                return False
+        for container, items in self.containers:
+            if not same_items(items_of(container), items):
                 return False
         for get, value in self.checks:
             now = get()
@@ -91,106 +145,204 @@ class Captured:
         self.draws.append((state, pickle.dumps(state())))
 
     def drew(self) -> bool:
-        """Whether random numbers were drawn since the picture was taken: such a trace serves one call only."""
-        return any([pickle.dumps(state()) != before for state, before in self.draws])
+        """Whether random numbers (or items of an iterator) were drawn since the picture: such a trace serves one call only."""
+        return self.once or any([pickle.dumps(state()) != before for state, before in self.draws])
 
-    def settle(self) -> Captured:
-        """After a trace: what the function itself changed while it ran (a counter, a log) is an effect, not an input."""
-        self.globals = [(d, name, v) for d, name, v in self.globals if (now := d.get(name, MISSING)) is v or same(now, v)]
-        self.checks = [(get, v) for get, v in self.checks if (now := get()) is v or same(now, v)]
+    def settle(self, lifted: Any = ()) -> Captured:
+        """After a trace: what the function itself changed while it ran.
+
+        A number (a counter) or a list that grew (a log) is an effect, not an input; anything else, like an attribute made at
+        first use, is from now on compared with its new value. Arrays that are not among the `lifted` constants of the trace were
+        used, if at all, by plain NumPy: their contents are compared.
+        """
+        scopes, checks, containers = self.scopes, self.checks, self.containers
+        self.scopes, self.checks, self.containers = [], [], []
+        for scope, name, value in scopes:
+            now = scope.get(name, MISSING)
+            if not is_count(now, value):
+                self.scopes.append((scope, name, now))
+                self.queue.append(now)
+        for get, value in checks:
+            now = get()
+            if not is_count(now, value):
+                self.checks.append((get, now))
+                self.queue.append(now)
+        for container, items in containers:
+            if same_items(items_of(container), items):
+                self.containers.append((container, items))
+            else:
+                self.settle_items(container, items)
+        self.objects = [(x, x.__class__, d, len(d) if d is not None else n) for x, _, d, n in self.objects]
+        self.explore()
+        for x in self.arrays:
+            if id(x) not in lifted:
+                self.checks.append((functools.partial(contents_of, x), contents_of(x)))
+        self.seen.clear()
+        self.owners.clear()
+        self.arrays.clear()
         return self
 
-    def follow_function(self, fun: Any) -> None:
-        """Look at what a user's function captures, and at the functions it calls."""
-        fun = unwrapped(fun)
-        if id(fun) in self.seen:
+    def settle_items(self, container: Any, before: tuple[Any, ...]) -> None:
+        """A container that the function changed: from now on items are compared one by one."""
+        if isinstance(container, Mapping):
+            old = dict(zip(before[::2], before[1::2], strict=True))
+            places: Any = list(container)
+            get: Any = functools.partial(container_get, container)
+        elif isinstance(container, (list, deque)):
+            old = dict(enumerate(before))
+            places = range(min(len(before), len(container)))  # the rest was appended
+            get = functools.partial(item_of, container)
+        else:
             return
-        self.seen.add(id(fun))
-        if isinstance(fun, types.FunctionType) and is_library(fun):
-            return
-        if isinstance(fun, functools.partial):
-            self.follow_function(fun.func)
-            for value in [*fun.args, *fun.keywords.values()]:
-                self.follow(value, frozenset())
-            return
-        if isinstance(fun, types.MethodType):
-            _, attributes = names_in(fun.__func__.__code__) if hasattr(fun.__func__, "__code__") else (None, frozenset())
-            self.follow(fun.__self__, attributes)
-            self.follow_function(fun.__func__)
-            return
-        code = getattr(fun, "__code__", None)
-        if code is None:
-            call = getattr(type(fun), "__call__", None)
-            if isinstance(call, types.FunctionType) and not self.ours(fun):
-                self.follow(fun, names_in(call.__code__)[1])
-                self.follow_function(call)
-            return
-        names, attributes = names_in(code)
-        cells = fun.__closure__ or ()
-        for cell in cells:
-            self.check(functools.partial(cell_contents, cell), attributes)
-        for value in [*(fun.__defaults__ or ()), *(fun.__kwdefaults__ or {}).values()]:
-            self.follow(value, attributes)
-        self.checks.append((functools.partial(getattr, fun, "__code__"), code))
-        if fun.__defaults__:
-            self.checks.append((functools.partial(getattr, fun, "__defaults__"), fun.__defaults__))
-        for name in names:
-            self.check_global(fun.__globals__, name, attributes)
+        for place in places:
+            now = get(place)
+            if not is_count(now, old.get(place, MISSING)):
+                self.checks.append((functools.partial(get, place), now))
+                self.queue.append(now)
 
-    def check_global(self, scope: dict[str, Any], name: str, attributes: frozenset[str]) -> None:
-        """One global name; names that are not (yet) globals are builtins, which are taken to be constant."""
-        value = scope.get(name, MISSING)
-        self.globals.append((scope, name, value))
-        if value is not MISSING:
-            self.follow(value, attributes)
+    # Exploring
 
-    def check(self, get: Getter, attributes: frozenset[str]) -> None:
-        """Remember what `get` gives now, and look into it."""
-        value = get()
-        self.checks.append((get, value))
-        self.follow(value, attributes)
+    def explore(self) -> None:
+        """Follow everything in the queue, and look up every name used anywhere in every object reached."""
+        k = 0
+        while self.queue or k < len(self.owners):
+            while self.queue:
+                self.follow(self.queue.pop())
+            names = list(self.names)
+            for k in range(len(self.owners)):
+                owner, done = self.owners[k]
+                if done < len(names):
+                    self.owners[k][1] = len(names)
+                    self.look(owner, names[done:])
+            k = next((k for k, (_, done) in enumerate(self.owners) if done < len(self.names)), len(self.owners))
 
-    def follow(self, value: Any, attributes: frozenset[str]) -> None:
-        """Look into a captured object: containers by their items, objects by the attributes the code names."""
-        if isinstance(value, (*BY_VALUE, *IMMUTABLE_LEAVES, np.ndarray)) or id(value) in self.seen or self.ours(value):
+    def follow(self, value: Any) -> None:
+        """Look into a captured object: containers by their items, functions by their code, objects by their attributes."""
+        if type(value) in SIMPLE or id(value) in self.seen or self.ours(value) or value is MISSING:
             return
-        if callable(value):
-            value = unwrapped(value)
-        if isinstance(value, types.FunctionType | types.MethodType | functools.partial):
+        self.seen[id(value)] = value
+        if isinstance(value, (*BY_VALUE, np.dtype, np.ufunc)):
+            return
+        if isinstance(value, np.ndarray):
+            self.arrays.append(value)
+        elif isinstance(value, FUNCTIONS):
+            self.follow_function(value)
+        elif isinstance(value, type):
             if not is_library(value):
-                self.follow_function(value)
-            return
-        self.seen.add(id(value))
+                self.follow_class(value)
+        elif isinstance(value, types.ModuleType):
+            if value is random:
+                self.watch(random.getstate)
+            elif not is_library(value):
+                self.owners.append([value, 0])
+        elif isinstance(value, types.BuiltinFunctionType | types.MethodWrapperType):  # a method of some object?
+            self.queue.append(getattr(value, "__self__", None))
+        elif isinstance(value, property):
+            self.queue.append(value.fget)
+        elif isinstance(value, classmethod | staticmethod):
+            self.queue.append(value.__func__)
+        elif isinstance(value, functools.cached_property):
+            self.queue.append(value.func)
+        else:
+            self.follow_object(value)
+
+    def follow_object(self, value: Any) -> None:
+        """An instance of some class, perhaps a container or a random generator."""
         if "numpy.random" in sys.modules and isinstance(value, (np.random.Generator, np.random.RandomState)):
             bits = value.bit_generator if isinstance(value, np.random.Generator) else value._bit_generator
             self.watch(functools.partial(getattr, bits, "state"))
             return
-        if isinstance(value, types.ModuleType):
-            if not is_library(value):
-                self.follow_attributes(value, attributes)
-        elif isinstance(value, dict | list | tuple):
-            self.follow_container(value, attributes)
-        else:
-            self.follow_attributes(value, attributes)
-
-    def follow_container(self, value: Any, attributes: frozenset[str]) -> None:
-        """The items of a dict, list or tuple."""
-        if len(value) > MAX_ITEMS:
+        if isinstance(value, random.Random):
+            self.watch(value.getstate)
             return
-        if isinstance(value, dict):
-            self.checks.append((functools.partial(keys_of, value), keys_of(value)))
-            for key in value:
-                self.check(functools.partial(value.get, key, MISSING), attributes)
+        if isinstance(value, CONTAINERS):
+            items = items_of(value)
+            if not isinstance(value, tuple | frozenset):
+                self.containers.append((value, items))
+            self.queue.extend([x for x in items if type(x) not in SIMPLE])
+            if type(value) in CONTAINERS:
+                return
+        elif isinstance(value, Iterator):
+            self.once = True
+        kind = type(value)
+        if kind.__module__ == "builtins":
             return
-        if isinstance(value, list):
-            self.checks.append((functools.partial(len, value), len(value)))
-        for k in range(len(value)):
-            self.check(functools.partial(item_of, value, k), attributes)
+        namespace = getattr(value, "__dict__", None)
+        if namespace is not None and "__wrapped__" in namespace:
+            self.queue.append(namespace["__wrapped__"])
+            if is_library(kind):  # a jitted function, an lru_cache
+                return
+        self.objects.append((value, kind, namespace, len(namespace) if namespace is not None else 0))
+        self.owners.append([value, 0])
+        if not is_library(kind):
+            self.queue.append(kind)
 
-    def follow_attributes(self, value: Any, attributes: frozenset[str]) -> None:
-        """The instance (or module) attributes of those names that the code uses."""
-        for name in attributes_of(value, attributes):
-            self.check(functools.partial(getattr, value, name, MISSING), attributes)
+    def follow_class(self, kind: type) -> None:
+        """A class of the user's: the methods that operators call, and by name the others and the class attributes."""
+        self.owners.append([kind, 0])
+        for base in kind.__mro__:
+            if is_library(base):
+                continue
+            for name, value in list(vars(base).items()):
+                if name.startswith("__") and isinstance(value, types.FunctionType):
+                    if name not in UNPATCHED:
+                        self.scopes.append((vars(base), name, value))
+                    self.queue.append(value)
+
+    def follow_function(self, fun: Any) -> None:
+        """Look at what a user's function captures, and at the functions it calls."""
+        if isinstance(fun, functools.partial):
+            self.queue += [fun.func, *fun.args, fun.keywords]
+            return
+        if isinstance(fun, types.MethodType):
+            self.queue += [fun.__self__, fun.__func__]
+            return
+        if hasattr(fun, "__wrapped__"):
+            self.queue.append(fun.__wrapped__)
+        if is_library(fun):
+            return
+        used = names_in(fun.__code__)
+        self.names.update(dict.fromkeys(used.attributes))
+        for cell in fun.__closure__ or ():
+            self.check(functools.partial(cell_contents, cell))
+        self.queue += [*(fun.__defaults__ or ()), fun.__kwdefaults__]
+        self.functions.append((fun, fun.__code__, fun.__defaults__, fun.__kwdefaults__))
+        for name in used.globals:  # names that are not (yet) globals are builtins, which are taken to be constant
+            value = fun.__globals__.get(name, MISSING)
+            self.scopes.append((fun.__globals__, name, value))
+            self.queue.append(value)
+        for name in used.modules:
+            parts = name.split(".")
+            self.queue += [sys.modules.get(".".join(parts[: k + 1])) for k in range(len(parts))]
+        if fun.__dict__:
+            self.owners.append([fun, 0])
+
+    def check(self, get: Getter) -> None:
+        """Remember what `get` gives now, and look into it."""
+        value = get()
+        self.checks.append((get, value))
+        self.queue.append(value)
+
+    def look(self, owner: Any, names: list[str]) -> None:
+        """Remember the attributes of an object, a class or a module that have these names."""
+        if isinstance(owner, type):
+            bases = [vars(base) for base in owner.__mro__ if not is_library(base)]
+            for name in names:
+                for k, namespace in enumerate(bases):
+                    if name in namespace:
+                        self.scopes += [(earlier, name, MISSING) for earlier in bases[:k]]
+                        self.scopes.append((namespace, name, namespace[name]))
+                        self.queue.append(namespace[name])
+                        break
+            return
+        namespace = getattr(owner, "__dict__", None)
+        for name in names:
+            if namespace is not None and name in namespace:
+                value = namespace[name]
+                self.scopes.append((namespace, name, value))
+                self.queue.append(value)
+            elif isinstance(getattr(type(owner), name, None), types.MemberDescriptorType):  # a slot
+                self.check(functools.partial(getattr, owner, name, MISSING))
 
 
 def same(now: Any, value: Any) -> bool:
@@ -198,29 +350,37 @@ def same(now: Any, value: Any) -> bool:
     if type(now) is not type(value):
         return False
     if isinstance(value, tuple):
-        return len(now) == len(value) and all([x is y or same(x, y) for x, y in zip(now, value, strict=True)])
+        return same_items(now, value)
+    if isinstance(value, (str, bytes)):
+        return bool(now == value)
     return isinstance(value, BY_VALUE) and repr(now) == repr(value)  # repr tells -0.0 from 0.0, and nan equals nan
 
 
-def attributes_of(value: Any, attributes: frozenset[str]) -> Iterator[str]:
-    """Which of these names are data of the object (not computed by a property or a method of its class)."""
-    own = getattr(value, "__dict__", {})
-    for name in sorted(attributes):
-        if name in own:
-            yield name
-            continue
-        in_class = getattr(type(value), name, MISSING)
-        if isinstance(in_class, types.MemberDescriptorType):  # a slot
-            yield name
-        elif in_class is not MISSING and not callable(in_class) and not isinstance(in_class, property):
-            yield name
+def same_items(now: tuple[Any, ...], value: tuple[Any, ...]) -> bool:
+    """The same for the items of a container."""
+    if len(now) != len(value):
+        return False
+    return all(map(operator.is_, now, value)) or all([x is y or same(x, y) for x, y in zip(now, value, strict=True)])
 
 
-def unwrapped(fun: Any) -> Any:
-    """The user's function below transformations and functools.wraps."""
-    while hasattr(fun, "__wrapped__") and not isinstance(fun, type):
-        fun = fun.__wrapped__
-    return fun
+def is_count(now: Any, before: Any) -> bool:
+    """Whether a variable that may have changed during a trace is a number that did."""
+    return now is not before and isinstance(now, NUMBERS) and isinstance(before, NUMBERS) and not same(now, before)
+
+
+def items_of(container: Any) -> tuple[Any, ...]:
+    """The items of a container; of a dict its keys and values in turn."""
+    if isinstance(container, Mapping):
+        return tuple([x for pair in container.items() for x in pair])
+    return tuple(container)
+
+
+def contents_of(x: np.ndarray[Any, Any]) -> Any:
+    """The shape, dtype and contents of an array; of a large one, a sample of its contents."""
+    if x.dtype.hasobject:
+        return None
+    part = x if x.size <= SAMPLE else x.flat[:: x.size // SAMPLE]
+    return (x.shape, str(x.dtype), part.tobytes())
 
 
 def cell_contents(cell: Any) -> Any:
@@ -231,8 +391,8 @@ def cell_contents(cell: Any) -> Any:
         return MISSING
 
 
-def keys_of(d: dict[Any, Any]) -> tuple[Any, ...]:
-    return tuple(d)
+def container_get(container: Any, key: Any) -> Any:
+    return container.get(key, MISSING)
 
 
 def item_of(items: Any, k: int) -> Any:
