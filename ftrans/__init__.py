@@ -23,6 +23,7 @@ from .core.trace import Tracer
 from .jit.api import Jitted, jit
 from .jit.explain import explain
 from .jit.tiers import no_compile
+from .numpy.at import at
 from .ops.custom import stop_gradient
 from .transforms.abstract import ShapeDtypeStruct, eval_jaxpr, eval_shape, make_jaxpr
 from .transforms.grad import grad, value_and_grad
@@ -35,7 +36,7 @@ from .transforms.vmap import vmap
 __version__ = "0.1.0"
 
 __all__ = [
-    "Jitted", "ShapeDtypeStruct", "Tracer", "block_until_ready", "config", "device_get", "device_put", "errors", "eval_jaxpr",
+    "Jitted", "ShapeDtypeStruct", "Tracer", "at", "block_until_ready", "config", "device_get", "device_put", "errors", "eval_jaxpr",
     "eval_shape", "explain", "float0", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jit", "jvp", "lax", "linear_transpose",
     "linearize", "make_jaxpr", "no_compile", "numpy", "stop_gradient", "tree", "tree_util", "value_and_grad", "vjp", "vmap",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Settings: `ft.config.deterministic = True`, or the environment variables FTRANS_JIT and FTRANS_DETERMINISTIC read at import.
+"""Settings: `ft.config.deterministic = True`, or FTRANS_JIT, FTRANS_DETERMINISTIC and FTRANS_HELPER, read at import.
 
 A setting can be changed at any time and for a while: `with ft.config.set(jit="never"): ...`.
 """
@@ -23,11 +23,13 @@ class Config:
     jit: the default of `ft.jit(compile=...)`: "hot" compiles what has run often enough to pay for it, "now" compiles at the
         first call, "never" runs NumPy only, "check" re-traces every call and raises when the trace is not the cached one.
     deterministic: compiled code takes over at a fixed call (the third), not when a measured cost says so.
+    helper: "hot" may start a process that compiles meanwhile; without it, calls at which compiling pays off wait for it.
     cache_size: how many traces, and how many programs, are kept at most (least recently used go first).
     """
 
     jit: str = "hot"
     deterministic: bool = False
+    helper: bool = True
     cache_size: int = 4096
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -52,10 +54,11 @@ class Config:
 
 
 def from_environment() -> Config:
-    """The settings at import: FTRANS_JIT=hot|now|never|check, FTRANS_DETERMINISTIC=1."""
+    """The settings at import: FTRANS_JIT=hot|now|never|check, FTRANS_DETERMINISTIC=1, FTRANS_HELPER=0."""
     return Config(
         jit=os.environ.get("FTRANS_JIT", "hot"),
         deterministic=os.environ.get("FTRANS_DETERMINISTIC", "") not in ("", "0"),
+        helper=os.environ.get("FTRANS_HELPER", "") != "0",
     )
 
 

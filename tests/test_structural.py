@@ -319,3 +319,40 @@ def test_what_is_missing_is_named():
     assert not hasattr(fnp, "no_such_function")
     with pytest.raises(ft.errors.UnsupportedError, match="busday_count"):
         traced(lambda x: np.busday_count(x, x), X)
+
+
+REPEATS = np.array([[3.0, 1.0, 3.0, -2.0], [1.0, 5.0, -2.0, 0.5]])
+OTHERS = np.array([1.0, 7.0, -2.0])
+SETS = {
+    "unique": lambda n, a, b: n.unique(a),
+    "unique with all": lambda n, a, b: n.unique(a, return_index=True, return_inverse=True, return_counts=True),
+    "unique rows": lambda n, a, b: n.unique(n.concatenate([a, a]), axis=0),
+    "unique_all": lambda n, a, b: n.unique_all(a),
+    "unique_counts": lambda n, a, b: n.unique_counts(a),
+    "unique_inverse": lambda n, a, b: n.unique_inverse(a),
+    "intersect1d": lambda n, a, b: n.intersect1d(a, b),
+    "union1d": lambda n, a, b: n.union1d(a, b),
+    "setxor1d": lambda n, a, b: n.setxor1d(a, b),
+    "setdiff1d": lambda n, a, b: n.setdiff1d(a, b),
+    "isin": lambda n, a, b: n.isin(a, b),
+    "not isin": lambda n, a, b: n.isin(a, b, invert=True),
+}
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_sets(name):
+    same_as_numpy(SETS[name], REPEATS, OTHERS)
+    same_as_numpy(SETS[name], REPEATS.astype(np.float32), OTHERS)
+    same_as_numpy(SETS[name], (REPEATS * 2).astype(int), (OTHERS * 2).astype(int))
+    same_as_numpy(SETS[name], np.array([[np.nan, 1.0], [np.nan, 1.0]]), OTHERS)
+    same_as_numpy(SETS[name], REPEATS, np.zeros(0))
+    same_as_numpy(SETS[name], np.zeros(0), OTHERS) if name != "unique rows" else None
+
+
+def test_unique_is_differentiable():
+    x = np.array([3.0, 1.0, 3.0, 2.0])
+    assert ft.jacrev(fnp.unique)(x).tolist() == [[0, 1, 0, 0], [0, 0, 0, 1], [1, 0, 0, 0]]
+    fun = ft.jit(lambda x: fnp.unique(x) * 2)
+    assert fun(x).tolist() == [2.0, 4.0, 6.0]
+    assert fun(-x).tolist() == [-6.0, -4.0, -2.0]
+    assert fun(np.ones(4)).tolist() == [2.0]

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from .. import pytree
-from ..errors import ArgumentError, DtypeError, at_line, shown
+from ..errors import ArgumentError, DtypeError, FtransError, at_line, shown
 from .aval import WEAK, Aval, aval, aval_of
 from .jaxpr import Jaxpr, jaxpr_of
 from .trace import TRACED_DTYPES, Trace, Tracer, check_dtype, check_snapshots, lift, owner_name, plain_array
@@ -210,7 +210,12 @@ def trace_call(
     with Trace() as t:
         t.owner = (who, fun)
         tracers = [t.input(a, value if valued else None) for value, a in inputs]
-        out = call(tracers)
+        try:
+            out = call(tracers)
+        except ValueError as error:
+            if isinstance(error.__cause__, FtransError):  # what NumPy hides when it stores a tracer into a plain array
+                raise error.__cause__ from None
+            raise
         if has_aux:
             out, aux = split_aux(out, who)
         if type(out) is Tracer and out.t is t:

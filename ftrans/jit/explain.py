@@ -109,8 +109,7 @@ def report(jitted: api.Jitted) -> str:
     for key, entry in jitted.entries.items():
         for variant in entry.variants:
             events.extend(variant.programs.log)
-            tier = "compiled" if variant.programs.hot is not None else f"NumPy steps, {variant.programs.calls} calls so far"
-            rows.append(f"  trace for {shown_key(key)}: {len(variant.guards)} guards, {tier}")
+            rows.append(f"  trace for {shown_key(key)}: {len(variant.guards)} guards, {variant.programs.status}")
     rows += [f"  {e.what}: {e.why}, {e.milliseconds:.2f} ms" for e in events]
     return "\n".join(rows)
 

@@ -1,7 +1,12 @@
 """Which program runs: the cold one (NumPy steps), or the hot one (fused, compiled kernels) once it has paid for itself.
 
-A `Tiered` belongs to one jaxpr. It counts its calls; when what the compiled kernels are modelled to have saved by now exceeds
-what compiling them is modelled to cost, they are compiled, and the compiled tape takes over. `log` tells what happened and why.
+A `Tiered` belongs to one jaxpr. It counts its calls; when what compiled kernels are modelled to have saved by now is worth what
+compiling them is modelled to cost, they are requested from a helper process; NumPy steps go on, and compiled code takes over at the
+first call after it is there. Where there can be no helper, that call compiles. `log` tells what happened and why.
+
+    cold -> requested -> hot        compile="hot"
+    cold -> hot                     compile="now", config.deterministic, or no helper
+    cold or requested -> settled    nothing to gain, or the kernels cannot be compiled: NumPy steps for good
 """
 
 from __future__ import annotations
@@ -13,14 +18,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..backends.numba import service
+from ..backends.numba.helper import helper
 from ..config import config
 from ..core.jaxpr import Jaxpr
 from ..core.run import executor
 from ..errors import CompilationForbiddenError, at_line
 from ..lowering import cost, fuse
+from ..lowering.loops import Kernel
 from ..lowering.tape import Program, build
 
 DETERMINISTIC_CALLS = 3  # under config.deterministic compiled code takes over at this call
+BACKGROUND = 0.1  # the part of the price to be saved before the helper is asked: it may use ten times the processor time it has saved
 
 
 @dataclass
@@ -47,6 +55,8 @@ class Tiered:
     saved: float = 0.0  # seconds that kernels would have saved so far, by the model
     gain: float | None = None  # seconds that kernels would save a call, by the model
     price: float = 0.0  # seconds that compiling them would cost, by the model
+    wanted: list[Kernel] | None = None  # what has been requested
+    asked: float = 0.0  # when
 
     def run(self, args: Sequence[Any], mode: str, given: int = 0) -> list[Any]:
         """The results, by the program that this mode and the calls so far ask for."""
@@ -59,8 +69,14 @@ class Tiered:
         self.calls += mode != "never"
         if self.hot is not None and mode != "never":
             return self.hot
-        if mode == "now" or (mode == "hot" and self.due()):
-            return self.compile("compile='now'" if mode == "now" else f"break-even after {self.calls} calls")
+        if mode == "now":
+            return self.compile("compile='now'")
+        if mode == "hot" and (self.due() if self.wanted is None else self.arrived()):
+            return self.take_over()
+        return self.steps()
+
+    def steps(self) -> Program:
+        """The cold program."""
         if self.cold is None:
             self.cold = build(self.jaxpr, guards=self.guards)
         if self.gain is not None and self.gain <= 0:
@@ -73,28 +89,89 @@ class Tiered:
             return False
         if self.gain is None:
             self.plan = fuse.plan(self.jaxpr)
-            self.gain, self.price = cost.gain_and_price(self.jaxpr, self.plan)
+            self.gain, self.price = cost.gain_and_price(self.jaxpr, self.plan, service.is_compiled)
         if self.gain <= 0:
             return False
         if config.deterministic:
             return self.calls >= DETERMINISTIC_CALLS
         self.saved += self.gain
-        return self.saved >= self.price
+        return self.saved >= self.price * (BACKGROUND if config.helper and not helper.unavailable else 1.0)
 
-    def compile(self, why: str) -> Program:
-        """Make the hot program."""
-        plan = self.plan if self.plan is not None else fuse.plan(self.jaxpr)
-        missing = [k for k in fuse.kernels(plan) if not service.is_compiled(k)]
+    def take_over(self) -> Program:
+        """It is time for compiled code: the hot program if it can be had without waiting, or with where there is no helper."""
+        why = f"break-even after {self.calls} calls"
+        if self.wanted is None and not config.deterministic:
+            missing = self.missing(why)
+            if missing and helper.request(missing):
+                self.wanted, self.asked = missing, time.perf_counter()
+                self.log.append(Event(f"requested {len(missing)} of {len(fuse.kernels(self.plan))} kernels from the helper process", why, 0.0))
+                return self.steps()
+            if missing and helper.unavailable:
+                why += f"; {helper.unavailable}"
+        try:
+            return self.compile(why)
+        except CompilationForbiddenError:
+            raise
+        except Exception as error:  # the call has its NumPy steps; compile="now" shows the error
+            return self.stay(f"{type(error).__name__}: {error}")
+
+    def missing(self, why: str) -> list[Kernel]:
+        """The kernels that have to be compiled; raises where that is forbidden."""
+        missing = [k for k in fuse.kernels(self.plan) if not service.is_compiled(k)]
         if missing and forbidden[0]:
             raise CompilationForbiddenError(
                 at_line(f"{len(missing)} kernels would be compiled ({why}) inside `with ft.no_compile()`", hint="call the function once before the block")
             )
+        return missing
+
+    def arrived(self) -> bool:
+        """Whether the kernels that were requested are there, or have to be compiled here after all."""
+        assert self.wanted is not None
+        helper.poll()
+        failed = [helper.failed[k] for k in self.wanted if k in helper.failed]
+        if failed:
+            self.stay(failed[0])
+            return False
+        rest = [k for k in self.wanted if not service.is_compiled(k)]
+        if not rest:
+            waited = (time.perf_counter() - self.asked) * 1e3
+            self.log.append(Event(f"loaded {len(self.wanted)} kernels from the helper process", "they were requested", waited))
+            return True
+        if config.deterministic:
+            return not forbidden[0]
+        if not all([helper.is_requested(k) for k in rest]) and not forbidden[0]:
+            return not helper.request(rest)  # this process is a fork, or has no helper any more
+        return False
+
+    def stay(self, reason: str) -> Program:
+        """Run NumPy steps from now on."""
+        self.gain = 0.0
+        self.log.append(Event("stays with NumPy steps: a kernel could not be compiled", reason, 0.0))
+        return self.steps()
+
+    def compile(self, why: str) -> Program:
+        """Make the hot program, in this process except for kernels that are on their way."""
+        if self.plan is None:
+            self.plan = fuse.plan(self.jaxpr)
+        missing = self.missing(why)
         start = time.perf_counter()
-        items = fuse.realise(plan, service)
+        helper.wait([k for k in missing if helper.is_requested(k)])
+        compiled = service.counts["compiled"]
+        items = fuse.realise(self.plan, service)
         self.hot = self.settled = build(self.jaxpr, items, guards=self.guards)
         took = (time.perf_counter() - start) * 1e3
-        self.log.append(Event(f"compiled {len(missing)} of {len(fuse.kernels(plan))} kernels", why, took))
+        done = service.counts["compiled"] - compiled
+        self.log.append(Event(f"compiled {done} of {len(fuse.kernels(self.plan))} kernels", why, took))
         return self.hot
+
+    @property
+    def status(self) -> str:
+        """In short, for explain()."""
+        if self.hot is not None:
+            return "compiled"
+        if self.wanted is not None and self.settled is None:
+            return f"NumPy steps, {self.calls} calls so far, compiled code requested"
+        return f"NumPy steps, {self.calls} calls so far"
 
 
 forbidden = [0]

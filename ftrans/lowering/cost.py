@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ..core.jaxpr import Jaxpr
+from .loops import Kernel
 from .tape import KernelStep
 
 CALL = 0.5e-6  # seconds a NumPy step takes besides its work
@@ -16,16 +18,20 @@ PER_OP = 0.5e-3
 START = 0.3  # seconds for the very first compile of a process
 
 
-def gain_and_price(j: Jaxpr, plan: Any) -> tuple[float, float]:
-    """Seconds saved per call by the kernels of a plan, and seconds to compile them."""
+def gain_and_price(j: Jaxpr, plan: Any, compiled: Callable[[Kernel], bool] = lambda k: False) -> tuple[float, float]:
+    """Seconds saved per call by the kernels of a plan, and seconds to compile those that are not."""
     gain = price = 0.0
+    seen: set[Kernel] = set()
     for item in plan:
         if isinstance(item, KernelStep):
             plain = sum([step_cost(eqn, j) for eqn in item.eqns], 0.0)
             known = [j.avals[v] for v in (*item.ins, *item.outs) if v in j.avals]  # a plan adds converted scalars of its own
             moved = sum([a.size * a.dtype.itemsize for a in known])
             gain += plain - (KERNEL_CALL + moved * PER_BYTE)
-            price += PER_KERNEL + PER_OP * len(item.eqns)
+            kernel = item.kernel  # type: ignore[attr-defined]
+            if kernel not in seen and not compiled(kernel):
+                seen.add(kernel)
+                price += PER_KERNEL + PER_OP * len(kernel.body)
     return gain, price
 
 

@@ -78,6 +78,7 @@ from .products import *  # noqa: F403
 from .reductions import *  # noqa: F403
 from .selecting import *  # noqa: F403
 from .selecting import select_ as select
+from .sets import *  # noqa: F403
 from .shapes import *  # noqa: F403
 from .shapes import array_ as array
 from .sorting import *  # noqa: F403

@@ -97,7 +97,8 @@ def like(operands: list[Array], shape: tuple[int, ...], dtype: Any) -> Array:
     if 0 in shape:
         return np.empty(shape, dtype)
     flags = [["readonly"]] * len(operands) + [["writeonly", "allocate"]]
-    it: Any = np.nditer([*operands, None], flags=["refs_ok"], op_flags=flags, op_dtypes=[*[x.dtype for x in operands], dtype], order="K")
+    make: Any = np.nditer
+    it = make([*operands, None], flags=["refs_ok"], op_flags=flags, op_dtypes=[*[x.dtype for x in operands], dtype], order="K")
     return it.operands[-1]
 
 

@@ -147,8 +147,11 @@ class Function:
         return name
 
     @contextmanager
-    def loop(self, count: str, start: str = "0", step: int = 1) -> Iterator[str]:
-        """The lines inside run for the i64 index start, start+step, ... below count; gives the index."""
+    def loop(self, count: str, start: str = "0", step: int = 1, hint: str = "") -> Iterator[str]:
+        """The lines inside run for the i64 index start, start+step, ... below count; gives the index.
+
+        hint: the metadata that tells LLVM how to treat the loop.
+        """
         name = self.fresh("loop")
         index, before = f"%{name}.i", self.block
         self.branch(f"{name}.head")
@@ -160,7 +163,7 @@ class Function:
         self.branch(f"{name}.latch")
         self.label(f"{name}.latch")
         self.do(f"{index}.next = add nsw i64 {index}, {step}")
-        self.branch(f"{name}.head")
+        self.do(f"br label %{name}.head" + (f", !llvm.loop {hint}" if hint else ""))
         self.label(f"{name}.end")
 
     @contextmanager
@@ -210,6 +213,8 @@ class Module:
         self.functions: dict[str, str] = {}
         self.declares: set[str] = set()
         self.shared: dict[str, Text] = {}
+        self.kept: set[str] = set()
+        self.metadata: list[str] = []
 
     def add(self, name: str, text: str, declares: frozenset[str] | set[str]) -> None:
         """Define a function, unless the module already has it."""
@@ -220,11 +225,15 @@ class Module:
     def add_function(self, name: str, function: Function) -> None:
         self.add(name, function.text(), function.declares)
 
-    def share(self, text: Text, types: str) -> None:
+    def share(self, text: Text, types: str, returns: str = "void") -> None:
         """Use a function that is compiled once for all modules; types are those of its parameters."""
         self.shared[text[0]] = text
-        self.declares.add(f"declare void @{text[0]}({types})")
+        self.declares.add(f"declare {returns} @{text[0]}({types})")
 
     def text(self) -> str:
         """The module as LLVM reads it."""
-        return "\n".join([*sorted(self.declares), "", *self.functions.values()])
+        if self.kept:  # functions that LLVM calls of its own accord
+            kept = ", ".join([f"ptr @{name}" for name in sorted(self.kept)])
+            used = f'@llvm.compiler.used = appending global [{len(self.kept)} x ptr] [{kept}], section "llvm.metadata"'
+            return "\n".join([used, *sorted(self.declares), "", *self.functions.values(), *self.metadata])
+        return "\n".join([*sorted(self.declares), "", *self.functions.values(), *self.metadata])

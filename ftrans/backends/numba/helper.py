@@ -87,7 +87,7 @@ class Helper:
 
     def is_requested(self, kernel: Kernel) -> bool:
         """Whether an answer is on its way."""
-        return kernel in self.waiting.values()
+        return kernel in list(self.waiting.values())
 
     def poll(self) -> None:
         """Load what has arrived, as far as that takes no longer than BUDGET."""

@@ -8,9 +8,6 @@ stride along every loop axis. Three forms cover every kernel; kept axes are move
     leading       kept loops; tiles of the innermost kept axis; in them reduced loops folding row by row
 
 `ft.elements` is the loop LLVM vectorises: one axis, distinct memory, strides known as 'c' or '0' where they are.
-Where the body has a function whose vector form is limited (sin of huge arguments) it returns whether an argument was
-beyond, and the caller redoes that piece with `ft.elements.slow`. So such pieces are written where redoing them is
-harmless: in order, into buffers when the output overwrites an input.
 """
 
 from __future__ import annotations
@@ -20,12 +17,20 @@ from contextlib import ExitStack
 from typing import NamedTuple
 
 from ...lowering.loops import ITEMSIZE, Inner, Kernel, Operand
-from . import fold
-from .asm import MEMORY, Function, Module, Text
+from . import fold, vecmath
+from .asm import MEMORY, Function, Module, Text, vector_of
 from .ops import IRBuilder, Val
 
-PIECE = 1024
-"""Elements evaluated at once where they may have to be redone."""
+PLAIN = ["!0 = distinct !{!0}"]
+"""What LLVM is told about the loop over elements: nothing."""
+
+WITH_ROUTINES = [
+    "!0 = distinct !{!0, !1, !2, !3}",
+    f'!1 = !{{!"llvm.loop.vectorize.width", i32 {vecmath.LANES}}}',
+    '!2 = !{!"llvm.loop.interleave.count", i32 1}',
+    '!3 = !{!"llvm.loop.unroll.disable"}',
+]
+"""With calls of routines: take as many elements at once as their vector form does."""
 
 
 class Emitted(NamedTuple):
@@ -62,7 +67,6 @@ class _Emitter:
         self.f = Function("void", name, "ptr noalias %sizes, ptr noalias %arguments")
         self.sizes: list[str] = []
         self.strides: list[list[str]] = []
-        self.limited = False
         self.cost = 0
 
     def emit(self) -> Emitted:
@@ -102,23 +106,9 @@ class _Emitter:
             Sink(out.value, out.operand.dtype, _inner(out.operand), None, out.inplace) for out in self.kernel.outputs
         ]
         self._define_elements(sinks)
-        inputs, outputs = len(self.kernel.inputs), range(len(sinks))
         with ExitStack() as stack:
             pointers = self._loops(stack, range(len(self.sizes) - 1), pointers)
-            size, last = self.sizes[-1], self._last_strides()
-            if not self.limited:
-                self._call_elements(pointers, last, size)
-                return
-            inplace = [k for k in outputs if sinks[k].inplace is not None]
-            buffers = {k: self.f.alloca(MEMORY[sinks[k].dtype], PIECE) for k in inplace}
-            start = stack.enter_context(self.f.loop(size, step=PIECE))
-            count = self._smaller(self.f.let(f"sub i64 {size}, {start}"), str(PIECE))
-            here = [self.f.offset(p, start, s) for p, s in zip(pointers, last, strict=True)]
-            targets = [buffers.get(k, here[inputs + k]) for k in outputs]
-            strides = [str(ITEMSIZE[sinks[k].dtype]) if k in buffers else last[inputs + k] for k in outputs]
-            self._call_elements(here[:inputs] + targets, last[:inputs] + strides, count)
-            for k, buffer in buffers.items():
-                self._copy_out(MEMORY[sinks[k].dtype], buffer, here[inputs + k], last[inputs + k], count)
+            self._call_elements(pointers, self._last_strides(), self.sizes[-1])
 
     def _trailing(self, pointers: list[str]) -> None:
         f, kernel = self.f, self.kernel
@@ -224,15 +214,11 @@ class _Emitter:
                 self._call(fold.column_finish(*which), f"ptr {acc}", f"ptr {index}", *out, f"i64 {count}")
 
     def _define_rows(self, folds: list[tuple[str, str]]) -> bool:
-        """`ft.elements` for rows: straight into the accumulators if nothing may be redone and no index is wanted."""
-        kernel = self.kernel
-        plain = [Sink(out.value, dtype, "c") for out, (_, dtype) in zip(kernel.outputs, folds, strict=True)]
-        self._define_elements(plain)
-        if self.limited or any(which in ("argmax", "argmin") for which, _ in folds):
-            return False
-        del self.module.functions["ft.elements"]
-        self._define_elements([sink._replace(fold=which) for sink, (which, _) in zip(plain, folds, strict=True)])
-        return True
+        """`ft.elements` for rows: straight into the accumulators if no index is wanted."""
+        outputs = zip(self.kernel.outputs, folds, strict=True)
+        direct = not any(which in ("argmax", "argmin") for which, _ in folds)
+        self._define_elements([Sink(out.value, dtype, "c", which if direct else None) for out, (which, dtype) in outputs])
+        return direct
 
     def _take_row(
         self,
@@ -286,55 +272,34 @@ class _Emitter:
         self.module.share(text, ", ".join(argument.split(" ")[0] for argument in arguments))
         self.f.do(f"call void @{text[0]}({', '.join(arguments)})")
 
-    def _copy_out(self, type_: str, buffer: str, out: str, stride: str, count: str) -> None:
-        f = self.f
-        with f.loop(count) as i:
-            f.store(type_, f.load(type_, f.element(type_, buffer, i)), f.offset(out, i, stride), align=1)
-
     def _call_elements(self, pointers: list[str], strides: list[str], count: str) -> None:
-        """`ft.elements`, and again slowly if it met an argument beyond a vector routine."""
-        arguments = ", ".join(
-            [f"ptr {p}" for p in pointers] + [f"i64 {s}" for s in strides] + [f"i64 {count}"],
-        )
-        if not self.limited:
-            self.f.do(f"call void @ft.elements({arguments})")
-            return
-        with self.f.when(self.f.let(f"call i1 @ft.elements({arguments})")):
-            self.f.do(f"call void @ft.elements.slow({arguments})")
+        arguments = [f"ptr {p}" for p in pointers] + [f"i64 {s}" for s in strides] + [f"i64 {count}"]
+        self.f.do(f"call void @ft.elements({', '.join(arguments)})")
 
     # ---- the vectorised loop
 
     def _define_elements(self, sinks: list[Sink]) -> None:
-        """Define `ft.elements`, and `ft.elements.slow` where the body needs it; sets `limited` and `cost`."""
-        self.limited = self._define_loop("ft.elements", sinks, slow=False)
-        if self.limited:
-            self._define_loop("ft.elements.slow", [sink._replace(inplace=None) for sink in sinks], slow=True)
-
-    def _define_loop(self, name: str, sinks: list[Sink], slow: bool) -> bool:
+        """Define `ft.elements`; sets `cost`."""
         kernel = self.kernel
         inputs, count = len(kernel.inputs), len(kernel.inputs) + len(sinks)
         parameters = [f"ptr noalias nocapture %p{k}" for k in range(count)] + [f"i64 %s{k}" for k in range(count)]
-        f = Function("", name, ", ".join([*parameters, "i64 %n"]), "noinline")
-        b = IRBuilder(f, slow)
-        flag = f.alloca("i1")
-        f.store("i1", "false", flag)
-        with f.loop("%n") as i:
+        f = Function("void", "ft.elements", ", ".join([*parameters, "i64 %n"]), "noinline")
+        b = IRBuilder(f)
+        with f.loop("%n", hint="!0") as i:
             values = [self._load(f, x, k, i) for k, x in enumerate(kernel.inputs)]
             for instr in kernel.body:
                 values.append(self._lower(b, instr.op, instr.dtype, [values[arg] for arg in instr.args]))
-            for condition in b.huge:
-                f.store("i1", f.let(f"or i1 {f.load('i1', flag)}, {condition}"), flag)
-            limited = bool(b.huge)
             for k, sink in enumerate(sinks):
-                place = k + inputs if sink.inplace is None or limited else sink.inplace
+                place = k + inputs if sink.inplace is None else sink.inplace
                 _store(f, sink, values[sink.value], f"%p{place}", f"%s{place}", i)
-        f.ret(f"i1 {f.load('i1', flag)}" if limited else "void")
-        f.head = f.head.replace("define internal ", f"define internal {'i1' if limited else 'void'}", 1)
-        for entry in b.routines:
-            self.module.add(*entry)
-        self.module.add_function(name, f)
+        f.ret()
+        for forms in b.routines.values():
+            for form, type_ in ((forms.scalar, forms.type), (forms.vector, vector_of(forms.type, vecmath.LANES))):
+                self.module.share(form, ", ".join([type_] * forms.arity), type_)
+            self.module.kept.add(forms.vector[0])
+        self.module.metadata = WITH_ROUTINES if b.routines else PLAIN
+        self.module.add_function("ft.elements", f)
         self.cost = b.cost + count
-        return limited
 
     @staticmethod
     def _load(f: Function, operand: Operand, k: int, i: str) -> Val:

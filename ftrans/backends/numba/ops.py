@@ -13,7 +13,7 @@ from typing import NamedTuple
 from ...lowering.builder import PREDICATES, Builder
 from ...lowering.loops import ITEMSIZE
 from . import vecmath
-from .asm import REGISTER, Function, Text, literal
+from .asm import REGISTER, Function, literal
 from .real import INF, NAN
 
 KINDS = {dtype: {"b": "b", "u": "u", "i": "i", "f": "f"}[dtype[0]] for dtype in ITEMSIZE}
@@ -34,13 +34,11 @@ class Val(NamedTuple):
 
 
 class IRBuilder(Builder[Val]):
-    """Writes operations into a function. `huge` collects the i1 names that say "an argument was beyond a routine"."""
+    """Writes operations into a function. `routines` collects what it calls; the loop vectoriser takes their vector form."""
 
-    def __init__(self, function: Function, slow: bool) -> None:
+    def __init__(self, function: Function) -> None:
         self.f = function
-        self.slow = slow
-        self.huge: list[str] = []
-        self.routines: list[Text] = []
+        self.routines: dict[str, vecmath.Forms] = {}
         self.cost = 0
 
     def apply(self, name: str, *args: Val) -> Val:
@@ -60,22 +58,17 @@ class IRBuilder(Builder[Val]):
             raise TypeError(f"kernels have no {name} of {dtype}: convert to float64 first")
         if name in vecmath.ROUTINES:
             self.cost += COST["routine"]
-            limited = name in vecmath.LIMITED
-            entry = vecmath.routine(name, type_, slow=self.slow and limited)
-            self.routines.append(entry)
-            if limited and not self.slow:
-                self.huge.append(self._beyond(args[0], vecmath.HUGE[type_]))
+            forms = vecmath.routine(name, type_)
+            self.routines[forms.scalar[0]] = forms
             values = ", ".join(f"{type_} {x.name}" for x in args)
-            return Val(self.f.let(f"call {type_} @{entry[0]}({values})"), dtype)
+            variant = f"_ZGV_LLVM_N{vecmath.LANES}{'v' * len(args)}_{forms.scalar[0]}({forms.vector[0]})"
+            promise = f'nounwind willreturn memory(none) "vector-function-abi-variant"="{variant}"'
+            return Val(self.f.let(f"call {type_} @{forms.scalar[0]}({values}) {promise}"), dtype)
         if name not in LIBM:
             raise TypeError(f"kernels have no operation {name}")
         self.cost += COST["libm"]
         suffix = "f" if type_ == "float" else ""
         return Val(self.f.call(type_, LIBM[name] + suffix, *[f"{type_} {x.name}" for x in args]), dtype)
-
-    def _beyond(self, x: Val, limit: float) -> str:
-        type_ = REGISTER[x.dtype]
-        return self.f.let(f"fcmp ogt {type_} {self.f.intrinsic('fabs', type_, x.name)}, {literal(limit, type_)}")
 
     def where(self, condition: Val, x: Val, y: Val) -> Val:
         return self.select(condition.name, x, y)

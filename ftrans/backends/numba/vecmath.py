@@ -1,9 +1,12 @@
-"""Elementary functions without branches, written as LLVM IR so that the loop around them is vectorised.
+"""Elementary functions as vector code, written as LLVM IR.
 
 Each routine takes and gives float64 (or float32) and is right for every input - nan, infinities, signed zeros,
 subnormals - to at most 2 ulp (tests/test_vecmath.py measures them against mpmath). The three with a huge-argument
-problem, sin, cos and tan, are right up to HUGE; the variant `routine(name, type, slow=True)` hands larger arguments
-to libm.
+problem, sin, cos and tan, hand arguments beyond HUGE to libm.
+
+`routine(name, type)` is a pair of functions, of one element and of a vector. They are compiled once per process; the
+loop of a kernel calls the vector form. So the time to compile a kernel does not grow with the length of its routines:
+a loop with 200 of them inlined takes a second and more.
 
 The mathematics is in vecexp.py, veccircle.py and, for float32, vecsingle.py; this file is the table of routines and
 their form as functions.
@@ -13,13 +16,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from typing import NamedTuple
 
 from . import veccircle, vecexp, vecsingle
-from .asm import Text, literal
+from .asm import Text, literal, short, vector_of
 from .real import Real
 
 HUGE = {"double": 2.0**22, "float": 2.0**30}
-"""Beyond this sin, cos and tan need more bits of pi than the vector routines carry."""
+"""Beyond this sin, cos and tan need more bits of pi than the routines carry."""
 
 EXPONENTIAL = (
     "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh",
@@ -41,29 +45,57 @@ BINARY = frozenset({"power", "hypot", "arctan2"})
 """Those of two arguments."""
 
 LIMITED = frozenset({"sin", "cos", "tan"})
-"""Those whose vector form ends at HUGE."""
+"""Those whose own mathematics ends at HUGE."""
+
+
+LANES = 8
+"""Elements that the vector form of a routine takes at once."""
+
+
+class Forms(NamedTuple):
+    """A routine as two functions that agree bit for bit, of one element and of LANES; its number of arguments, their type."""
+
+    scalar: Text
+    vector: Text
+    arity: int
+    type: str
 
 
 @cache
-def routine(name: str, type_: str, slow: bool = False) -> Text:
-    """A routine on `double` or `float`, as a function `ft.<name>`.
+def routine(name: str, type_: str) -> Forms:
+    """The routine called `name` on `double` or `float`."""
+    return Forms(_function(name, type_, 0), _function(name, type_, LANES), 2 if name in BINARY else 1, type_)
 
-    float32 is computed in double and rounded once. The slow variant of a LIMITED routine branches to libm beyond HUGE.
-    """
-    full = f"ft.{name}.{'f64' if type_ == 'double' else 'f32'}{'.slow' if slow else ''}"
+
+def _function(name: str, type_: str, lanes: int) -> Text:
+    """One form: float32 is computed in double and rounded once; beyond HUGE a LIMITED routine gives libm's value."""
+    full = f"ftrans.{name}.{short(vector_of(type_, lanes))}"
+    whole, double = vector_of(type_, lanes), vector_of("double", lanes)
     parameters = ["%x", "%y"] if name in BINARY else ["%x"]
-    f = Real(type_, full, ", ".join(f"{type_} {x}" for x in parameters), "noinline" if slow else "alwaysinline")
-    if slow:
-        _hand_to_libm(f, name, type_)
-    arguments = parameters if type_ == "double" else [f.let(f"fpext float {x} to double") for x in parameters]
-    result = (ROUTINES if type_ == "double" else SINGLE)[name](f, *arguments)
-    f.ret(f"{type_} {result if type_ == 'double' else f.let(f'fptrunc double {result} to float')}")
+    f = Real(whole, full, ", ".join([f"{whole} {x}" for x in parameters]), "memory(none)", lanes)
+    single = type_ == "float"
+    arguments = [f.let(f"fpext {whole} {x} to {double}") for x in parameters] if single else parameters
+    result = (SINGLE if single else ROUTINES)[name](f, *arguments)
+    if single:
+        result = f.let(f"fptrunc {double} {result} to {whole}")
+    if name in LIMITED:
+        result = _hand_to_libm(f, name, type_, result)
+    f.ret(f"{whole} {result}")
     return full, f.text(), frozenset(f.declares)
 
 
-def _hand_to_libm(f: Real, name: str, type_: str) -> None:
-    """Return C's value where |x| is beyond HUGE."""
-    size = f.intrinsic("fabs", type_, "%x")
-    with f.when(f.let(f"fcmp ogt {type_} {size}, {literal(HUGE[type_], type_)}")):
-        f.ret(f"{type_} {f.call(type_, name + ('f' if type_ == 'float' else ''), f'{type_} %x')}")
-        f.label(f.fresh("unreached"))  # a block to hold the branch that ends every `when`
+def _hand_to_libm(f: Real, name: str, type_: str, result: str) -> str:
+    """The result, with C's value in every lane where |x| is beyond HUGE."""
+    whole, lanes = vector_of(type_, f.lanes), f.lanes
+    size = f.intrinsic("fabs", whole, "%x")
+    huge = f.let(f"fcmp ogt {whole} {size}, {f.everywhere(type_, literal(HUGE[type_], type_))}")
+    some = f.let(f"icmp ne i{lanes} {f.let(f'bitcast {f.i1} {huge} to i{lanes}')}, 0") if lanes else huge
+    function = name + ("f" if type_ == "float" else "")
+    kept = f.alloca(whole)
+    f.store(whole, result, kept)
+    with f.when(some):
+        for lane in range(lanes or 1):
+            with f.when(f.let(f"extractelement {f.i1} {huge}, i64 {lane}") if lanes else huge):
+                x = f.let(f"extractelement {whole} %x, i64 {lane}") if lanes else "%x"
+                f.store(type_, f.call(type_, function, f"{type_} {x}"), f.element(type_, kept, lane))
+    return f.load(whole, kept)
