@@ -277,6 +277,31 @@ def test_non_contiguous_readonly_and_foreign_byte_order():
     assert f(frozen).flags.writeable
 
 
+def test_layout_decides_between_view_and_copy():
+    def f(x):
+        x = x * 1.0  # keeps the order of its operand
+        y = x.reshape(6)
+        y[0] = 100.0
+        return x
+
+    def g(x):
+        y = x.reshape(6)
+        y[0] = 100.0
+        return x + 0.0
+
+    layouts = [
+        lambda: np.arange(6.0).reshape(2, 3),
+        lambda: np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+        lambda: np.arange(12.0).reshape(4, 3)[::2],
+    ]
+    jf, jg = ft.jit(f), ft.jit(g)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ft.errors.MutationWarning)
+        for make in layouts * 2:
+            np.testing.assert_array_equal(jf(make()), f(make()))
+            np.testing.assert_array_equal(jg(make()), g(make()))
+
+
 def test_results_share_memory_with_nothing():
     x = np.arange(6.0)
     f = ft.jit(lambda x: (x, x.reshape(2, 3), x[1:], x.T))

@@ -47,13 +47,13 @@ class Variant:
         originals = {i: x for i, x, _ in call.trace.ids.values() if isinstance(x, ndarray)}
         positions = call.jaxpr.invars[call.n_in :]
         self.sources = [originals.get(i, c) for i, c in zip(positions, call.trace.consts, strict=True)]
-        self.consts = [(k, c.dtype, c.shape) for k, c in enumerate(self.sources) if isinstance(c, ndarray)]
+        self.consts = [(k, c.dtype, c.shape, c.strides) for k, c in enumerate(self.sources) if isinstance(c, ndarray)]
 
     def valid(self) -> bool:
-        """Whether what it captured is still the same, and captured arrays still have their shapes and dtypes."""
-        for k, dtype, shape in self.consts:
+        """Whether what it captured is still the same, and captured arrays still have their dtypes, shapes and strides."""
+        for k, dtype, shape, strides in self.consts:
             c = self.sources[k]
-            if c.dtype != dtype or c.shape != shape:
+            if c.dtype != dtype or c.shape != shape or c.strides != strides:
                 return False
         return self.captured.unchanged()
 
@@ -88,6 +88,7 @@ class Jitted:
         self.entries: dict[Any, Entry] = {}
         self.first_ints: dict[Any, int] = {}
         self.dynamic_ints: set[Any] = set()
+        self.by_layout = False  # strides are part of the signature: whether a reshape copied was asked in some trace
         self.log: list[Event] = []
         self.__wrapped__ = fun
         self.__name__ = getattr(fun, "__name__", type(fun).__name__)
@@ -124,7 +125,7 @@ class Jitted:
             for a in args:
                 if type(a) is not ndarray:
                     break
-                key += (a.dtype, a.shape)
+                key += (a.dtype, a.shape, a.strides) if self.by_layout else (a.dtype, a.shape)
             else:
                 found = self.entries.get(tuple(key))
                 last = found.last if found is not None else None
@@ -170,6 +171,8 @@ class Jitted:
         for k, x in enumerate(leaves):
             if type(x) is ndarray and x.dtype.isnative:
                 signature += (x.dtype, x.shape)
+                if self.by_layout:
+                    signature.append(x.strides)
                 continue
             simple = False
             kind = type(x)
@@ -182,7 +185,8 @@ class Jitted:
             elif isinstance(x, np.generic):
                 signature.append((x.dtype, "scalar"))
             else:
-                signature.append((kind, getattr(x, "dtype", None), getattr(x, "shape", None)))
+                layout = getattr(x, "strides", None) if self.by_layout and isinstance(x, ndarray) else None
+                signature.append((kind, getattr(x, "dtype", None), getattr(x, "shape", None), layout))
         return signature, simple
 
     def int_key(self, x: int, tree: Any, k: int, n: int) -> Any:
@@ -237,7 +241,9 @@ class Jitted:
         took = (time.perf_counter() - start) * 1e3
         why = "a guard had a new outcome" if outcomes else "new signature"
         self.log.append(Event(f"traced {len(variant.jaxpr.eqns)} equations, {len(guards)} guards", why, took))
-        if cacheable(traced) and not captured.drew():
+        laid = bool(traced.trace.laid) and not self.by_layout  # the entry was found by a signature without strides
+        self.by_layout = self.by_layout or laid
+        if cacheable(traced) and not captured.drew() and not laid:
             entry.variants.append(variant)
             entry.last = variant
         args = [x for x, _ in inputs] + traced.trace.consts

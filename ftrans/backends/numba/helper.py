@@ -138,7 +138,7 @@ class Helper:
         try:
             # A group of its own: Ctrl-C at the terminal is not for it. -P: no file of the working directory is imported by chance.
             self.process = subprocess.Popen(
-                [python, "-P", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=None,
+                [python, "-P", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                 bufsize=0, env=environment, process_group=0,
             )  # fmt: skip
         except (OSError, ValueError, subprocess.SubprocessError) as error:

@@ -21,6 +21,9 @@ from . import fold, vecmath
 from .asm import MEMORY, Function, Module, Text, vector_of
 from .ops import IRBuilder, Val
 
+INLINED = 4
+"""So many routines are inlined; with more, all are called."""
+
 PLAIN = ["!0 = distinct !{!0}"]
 """What LLVM is told about the loop over elements: nothing."""
 
@@ -68,6 +71,7 @@ class _Emitter:
         self.sizes: list[str] = []
         self.strides: list[list[str]] = []
         self.cost = 0
+        self.module.metadata = PLAIN
 
     def emit(self) -> Emitted:
         kernel = self.kernel
@@ -279,12 +283,28 @@ class _Emitter:
     # ---- the vectorised loop
 
     def _define_elements(self, sinks: list[Sink]) -> None:
-        """Define `ft.elements`; sets `cost`."""
+        """Define `ft.elements`, with its few routines inlined or its many called; sets `cost`."""
+        f, b = self._elements(sinks, inline=False)
+        if 0 < len(b.routines) <= INLINED and all(forms.inlined is not None for forms in b.routines):
+            f, b = self._elements(sinks, inline=True)
+            for forms in b.routines:
+                self.module.add(*forms.inlined)  # type: ignore[misc]
+        elif b.routines:
+            self.module.metadata = WITH_ROUTINES
+            for forms in b.routines:
+                self.module.share(forms.scalar, ", ".join([forms.type] * forms.arity), forms.type)
+                vector = vector_of(forms.type, vecmath.LANES)
+                self.module.share(forms.vector, ", ".join([vector] * forms.arity), vector)
+                self.module.kept.add(forms.vector[0])
+        self.module.add_function("ft.elements", f)
+        self.cost = b.cost + len(self.kernel.inputs) + len(sinks)
+
+    def _elements(self, sinks: list[Sink], inline: bool) -> tuple[Function, IRBuilder]:
         kernel = self.kernel
         inputs, count = len(kernel.inputs), len(kernel.inputs) + len(sinks)
         parameters = [f"ptr noalias nocapture %p{k}" for k in range(count)] + [f"i64 %s{k}" for k in range(count)]
         f = Function("void", "ft.elements", ", ".join([*parameters, "i64 %n"]), "noinline")
-        b = IRBuilder(f)
+        b = IRBuilder(f, inline)
         with f.loop("%n", hint="!0") as i:
             values = [self._load(f, x, k, i) for k, x in enumerate(kernel.inputs)]
             for instr in kernel.body:
@@ -293,13 +313,7 @@ class _Emitter:
                 place = k + inputs if sink.inplace is None else sink.inplace
                 _store(f, sink, values[sink.value], f"%p{place}", f"%s{place}", i)
         f.ret()
-        for forms in b.routines.values():
-            for form, type_ in ((forms.scalar, forms.type), (forms.vector, vector_of(forms.type, vecmath.LANES))):
-                self.module.share(form, ", ".join([type_] * forms.arity), type_)
-            self.module.kept.add(forms.vector[0])
-        self.module.metadata = WITH_ROUTINES if b.routines else PLAIN
-        self.module.add_function("ft.elements", f)
-        self.cost = b.cost + count
+        return f, b
 
     @staticmethod
     def _load(f: Function, operand: Operand, k: int, i: str) -> Val:

