@@ -32,7 +32,7 @@ from ..errors import (
     is_internal,
     shown,
 )
-from .aval import WEAK, Aval, aval, aval_of
+from .aval import PYTHON_SCALAR, WEAK, Aval, aval, aval_of
 from .primitive import Primitive, infer
 
 getframe = sys._getframe
@@ -78,6 +78,15 @@ class Tracer:
     ndim = property(lambda self: self.a.ndim)
     size = property(lambda self: self.a.size)
     aval = property(lambda self: self.a)
+    # isinstance(x, np.ndarray), isinstance(x, float) in the user's code: as of the value; Tracer by type(x) first
+    __class__ = property(lambda self: class_of(self.a))  # type: ignore[assignment]
+
+
+def class_of(a: Aval) -> type:
+    """What the value of this aval is an instance of."""
+    if a.weak:
+        return PYTHON_SCALAR[a.dtype.kind]
+    return a.dtype.type if a.scalar else ndarray
 
 
 class View(Tracer):
@@ -241,7 +250,22 @@ def plain_array(x: ndarray[Any, Any], name: str = "a captured array") -> ndarray
                 hint="pass np.asarray(x), and the mask as an argument of its own",
             )
         )
+    own = [c for c in type(x).__mro__[: type(x).__mro__.index(ndarray)] if not OVERRIDES.isdisjoint(vars(c))]
+    if own:
+        raise DtypeError(
+            at_line(
+                f"{name} is a {type(x).__name__}, a subclass of ndarray with operators of its own",
+                hint="pass np.asarray(x), if ndarray's arithmetic is meant",
+            )
+        )
     return np.asarray(x)
+
+
+# Methods by which a subclass of ndarray changes what its arithmetic means.
+OVERRIDES = frozenset(
+    ["__array_ufunc__", "__array_function__", "__neg__", "__abs__", "__pow__", "__rpow__"]
+    + [f"__{kind}{name}__" for kind in ("", "r", "i") for name in ("add", "sub", "mul", "truediv", "matmul")]
+)
 
 
 # bool, the integers, float16/32/64, complex64/128 by their number, which is quicker to get than a name.
@@ -551,7 +575,7 @@ def write(x: Tracer, new: Tracer) -> None:
         if kind is INPUT:
             warn_of_mutation(t, x)
             t.written.add(x.i)
-    if t[new.i] is INPUT or t[new.i] is CONST:  # a later write to x must not be taken for one to that array
+    if t[new.i] is INPUT or t[new.i] is CONST or new.a.scalar:  # a later write to x must not be taken for one to that array
         new = t.record(Copy(), (new,))
     t.homes[new.i] = x.i
     x.i = new.i

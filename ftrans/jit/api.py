@@ -8,6 +8,7 @@ and each such trace is kept. What f captured from outside is compared at every c
 from __future__ import annotations
 
 import functools
+import operator
 import time
 import types
 import warnings
@@ -16,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import pytree
+from .. import pytree, treecode
 from ..config import JIT_MODES, config
 from ..core.aval import WEAK
 from ..core.jaxpr import Jaxpr
@@ -24,7 +25,7 @@ from ..core.reads import outcome_key
 from ..core.run import run_traced
 from ..core.trace import Tracer, current
 from ..core.wrap import Call, decorator, input_of, parameter_names, trace_call
-from ..errors import ArgumentError, FtransWarning, StaticArgumentError, at_line, shown
+from ..errors import ArgumentError, FtransWarning, MutationWarning, StaticArgumentError, at_line, shown
 from ..lowering.tape import GuardFailure
 from ..transforms.simplify import simplify
 from ..transforms.vmap import leaf_names
@@ -32,17 +33,20 @@ from .captured import Captured
 from .tiers import Event, Tiered, tiered
 
 ndarray = np.ndarray
+# What is a leaf whatever a tree looks like.
+LEAF_TYPES = frozenset([ndarray, float, int, bool, complex, *[np.dtype(c).type for c in "?bBhHiIlLqQefdFD"]])
 MAX_TRACES = 64  # traces kept for one signature; beyond that the function runs as plain NumPy
 
 
 class Variant:
     """One trace of the function: the guards it took, what it captured, and its programs."""
 
-    __slots__ = ("captured", "consts", "guards", "jaxpr", "out_tree", "programs", "sources")
+    __slots__ = ("captured", "consts", "guards", "jaxpr", "make", "out_tree", "programs", "sources")
 
     def __init__(self, call: Call, jaxpr: Jaxpr, guards: tuple[Any, ...], captured: Captured) -> None:
         self.jaxpr, self.guards, self.captured = jaxpr, guards, captured
         self.out_tree = call.out_tree
+        self.make = treecode.maker(call.out_tree)
         self.programs: Tiered = tiered(jaxpr, True)
         originals = {i: x for i, x, _ in call.trace.ids.values() if isinstance(x, ndarray)}
         positions = call.jaxpr.invars[call.n_in :]
@@ -88,6 +92,9 @@ class Jitted:
         self.entries: dict[Any, Entry] = {}
         self.first_ints: dict[Any, int] = {}
         self.dynamic_ints: set[Any] = set()
+        self.take: Callable[[Any], list[Any] | None] | None = None
+        self.tree: Any = None
+        self.repeats = 0
         self.by_layout = False  # strides are part of the signature: whether a reshape copied was asked in some trace
         self.log: list[Event] = []
         self.__wrapped__ = fun
@@ -138,7 +145,7 @@ class Jitted:
         """The general call: any pytrees, static arguments, a first call."""
         mode = self.effective_mode()
         moving, static_key, rebuild = self.static.take(args, kwargs)
-        leaves, tree = pytree.flatten(moving)
+        leaves, tree = self.flatten(moving)
         signature, simple = self.signature(leaves, tree, moving)
         key = (tuple(signature) if simple and not static_key and tree is simple_tree(len(leaves)) else (tree, static_key, tuple(signature)))
         entry = self.entries.get(key)
@@ -157,6 +164,21 @@ class Jitted:
             assert start is not None
             return self.attempt(entry, start, values, mode, (tree, rebuild))
         return self.trace(entry, inputs, tree, rebuild, ()) if not entry.full else self.plain(inputs, tree, rebuild)
+
+    def flatten(self, tree: Any) -> tuple[list[Any], Any]:
+        """The leaves and the structure of the arguments; by code made for the structure of the last call when it is the same."""
+        if self.take is not None:
+            leaves = self.take(tree)
+            if leaves is not None and LEAF_TYPES.issuperset(map(type, leaves)):
+                return leaves, self.tree
+        leaves, structure = pytree.flatten(tree)
+        if structure is not self.tree:
+            self.repeats, self.tree, self.take = 0, structure, None
+        elif self.take is None:
+            self.repeats += 1
+            if self.repeats == 3:  # making the code takes as long as flattening five times
+                self.take = treecode.taker(structure)
+        return leaves, structure
 
     def effective_mode(self) -> str:
         """The compile mode of this call: the environment's `never` and `check` win over the decorator."""
@@ -192,6 +214,8 @@ class Jitted:
     def int_key(self, x: int, tree: Any, k: int, n: int) -> Any:
         """A Python int is part of the signature by value until a second value appears in its place; from then on it is traced."""
         place = (tree, k)
+        if not -(2**63) <= x < 2**63:
+            return (int, x)
         if place in self.dynamic_ints:
             return int
         first = self.first_ints.setdefault(place, x)
@@ -219,24 +243,33 @@ class Jitted:
                     return self.plain(inputs, tree, rebuild, entry)
                 return self.trace(entry, inputs, tree, rebuild, outcomes)
             entry.last = variant
-            return pytree.unflatten(variant.out_tree, outs)
+            return variant.make(outs)
 
-    def call_of(self, tree: Any, rebuild: Any) -> Callable[[Sequence[Any]], Any]:
+    def call_of(self, tree: Any, rebuild: Any, fixed: Any = None) -> Callable[[Sequence[Any]], Any]:
         """The function of flat leaves."""
 
         def call(xs: Sequence[Any]) -> Any:
-            args, kwargs = pytree.unflatten(tree, list(xs))
-            if rebuild is not None:
-                args, kwargs = rebuild(args, kwargs)
-            return self.fun(*args, **kwargs)
+            given = [fixed.get(k, x) for k, x in enumerate(xs)] if fixed else list(xs)
+            trees = pytree.unflatten(tree, given)
+            args, kwargs = trees if rebuild is None else rebuild(*trees)
+            out = self.fun(*args, **kwargs)
+            after, structure = pytree.flatten(trees)
+            if structure != tree or not all(map(operator.is_, after, given)):
+                warn_of_container(self.__name__)
+            return out
 
         return call
+
+    def fixed(self, inputs: Any, tree: Any) -> dict[int, Any]:
+        """The leaves that are part of the signature by value, for Python to have: bools, and ints until they change."""
+        leaves = [(k, x) for k, (x, _) in enumerate(inputs) if type(x) is int or type(x) is bool]
+        return {k: x for k, x in leaves if type(x) is bool or self.int_key(x, tree, k, len(inputs)) is not int}
 
     def trace(self, entry: Entry, inputs: Any, tree: Any, rebuild: Any, outcomes: tuple[Any, ...]) -> Any:
         """Trace the function for this call, keep the trace, and give the call's result."""
         start = time.perf_counter()
         captured = Captured(self.fun, is_own, getattr(rebuild, "statics", ()))
-        traced, guards = self.record(self.call_of(tree, rebuild), inputs, outcomes)
+        traced, guards = self.record(self.call_of(tree, rebuild, self.fixed(inputs, tree)), inputs, outcomes)
         variant = Variant(traced, simplify(traced.jaxpr), guards, captured.settle(traced.trace.ids))
         took = (time.perf_counter() - start) * 1e3
         why = "a guard had a new outcome" if outcomes else "new signature"
@@ -282,7 +315,7 @@ class Jitted:
     def check_call(self, entry: Entry, inputs: Any, tree: Any, rebuild: Any) -> Any:
         """FTRANS_JIT=check: trace again and raise when a cached trace for the same guards says something else."""
         captured = Captured(self.fun, is_own, getattr(rebuild, "statics", ()))
-        traced, guards = self.record(self.call_of(tree, rebuild), inputs, ())
+        traced, guards = self.record(self.call_of(tree, rebuild, self.fixed(inputs, tree)), inputs, ())
         fresh = simplify(traced.jaxpr)
         variant = Variant(traced, fresh, guards, captured.settle(traced.trace.ids))
         for v in entry.variants:
@@ -324,6 +357,19 @@ class Methods(dict[Jitted, Jitted]):
 
     def __deepcopy__(self, memo: Any) -> Methods:
         return Methods()
+
+
+def warn_of_container(name: str) -> None:
+    """Point out, once a trace, that a dict, list or object among the arguments was changed: the caller's stays as it is."""
+    warnings.warn(
+        MutationWarning(
+            at_line(
+                f"jit({name}) changes a container (dict, list, object) among its arguments: the caller's is not changed",
+                hint="return the new contents, or change a copy to say that this is meant",
+            )
+        ),
+        stacklevel=2,
+    )
 
 
 def is_own(x: Any) -> bool:

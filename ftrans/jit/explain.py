@@ -16,7 +16,7 @@ from ..lowering.loops import print_loops
 from ..transforms.abstract import abstract_input
 from ..transforms.simplify import simplify
 from . import api
-from .tiers import tiered
+from .tiers import threshold, tiered
 
 STAGES = ("jaxpr", "simplified", "loops", "llvm")
 
@@ -146,7 +146,7 @@ def explain(fun: Callable[..., Any]) -> Callable[..., str]:
             lowered.as_text("loops"),
             f"compile: {len(new)} of {len(kernels)} kernels were new; {sum(milliseconds):.1f} ms in all",
             f"break-even: a call gains {gain * 1e6:.2f} µs by the cost model, compiling costs {price * 1e3:.1f} ms"
-            + (f", so compiled code takes over after {max(1, round(price / gain))} calls" if gain > 0 else ", so NumPy keeps running"),
+            + (f", so it is requested after {max(2, round(threshold(price) / gain))} calls" if gain > 0 else ", so NumPy keeps running"),
             report(jitted),
         ]
         return "\n\n".join(parts)

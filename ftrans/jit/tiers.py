@@ -95,7 +95,7 @@ class Tiered:
         if config.deterministic:
             return self.calls >= DETERMINISTIC_CALLS
         self.saved += self.gain
-        return self.saved >= self.price * (BACKGROUND if config.helper and not helper.unavailable else 1.0)
+        return self.saved >= threshold(self.price)
 
     def take_over(self) -> Program:
         """It is time for compiled code: the hot program if it can be had without waiting, or with where there is no helper."""
@@ -134,8 +134,6 @@ class Tiered:
             return False
         rest = [k for k in self.wanted if not service.is_compiled(k)]
         if not rest:
-            waited = (time.perf_counter() - self.asked) * 1e3
-            self.log.append(Event(f"loaded {len(self.wanted)} kernels from the helper process", "they were requested", waited))
             return True
         if config.deterministic:
             return not forbidden[0]
@@ -160,8 +158,14 @@ class Tiered:
         items = fuse.realise(self.plan, service)
         self.hot = self.settled = build(self.jaxpr, items, guards=self.guards)
         took = (time.perf_counter() - start) * 1e3
-        done = service.counts["compiled"] - compiled
-        self.log.append(Event(f"compiled {done} of {len(fuse.kernels(self.plan))} kernels", why, took))
+        done, total = service.counts["compiled"] - compiled, len(fuse.kernels(self.plan))
+        if self.wanted is not None and not done:
+            milliseconds = sum([service.compile(k).milliseconds for k in self.wanted])
+            what = f"{len(self.wanted)} of {total} kernels came from the helper process, which took {milliseconds:.0f} ms to compile them"
+            why = f"requested {(start - self.asked) * 1e3:.0f} ms before"
+        else:
+            what = f"compiled {done} of {total} kernels"
+        self.log.append(Event(what, why, took))
         return self.hot
 
     @property
@@ -172,6 +176,15 @@ class Tiered:
         if self.wanted is not None and self.settled is None:
             return f"NumPy steps, {self.calls} calls so far, compiled code requested"
         return f"NumPy steps, {self.calls} calls so far"
+
+
+def threshold(price: float) -> float:
+    """Seconds that have to be saved, by the model, before kernels of this price are compiled."""
+    if not price:
+        return 0.0
+    if config.helper and not helper.unavailable:
+        return BACKGROUND * (price + (0.0 if helper.running else cost.START))
+    return price + (0.0 if service.is_ready() else cost.START)
 
 
 forbidden = [0]

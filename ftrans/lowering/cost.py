@@ -1,22 +1,52 @@
-"""The cost model behind "hot means break-even": what a program costs in NumPy, with kernels, and to compile."""
+"""The cost model behind "hot means break-even": what a program costs in NumPy, with kernels, and to compile.
+
+All figures are seconds, measured on one core of a server (x86-64 with AVX-512, NumPy 2.4, numba 0.68; the least of 7 rounds).
+A program of ten additions and multiplications ran as NumPy steps and as one kernel, for 8 to 1,000,000 elements of float32 and
+float64: a step took CALL and PER_BYTE. A program `f(x) * 1.5` gave the table ELEMENT. Compile times are those of the kernels of
+such programs, of sums and maxima, and of examples/digits.py. What counts is their relation, which other machines mostly share.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from ..core.jaxpr import Jaxpr
+from ..core.jaxpr import Eqn, Jaxpr
 from .loops import Kernel
 from .tape import KernelStep
 
-CALL = 0.5e-6  # seconds a NumPy step takes besides its work
+CALL = 0.4e-6  # a NumPy step, besides its work
+REDUCE_CALL = 2.0e-6  # the same for a reduction
+REDUCE_ROW = 30e-9  # NumPy, for every result of a reduction over the last axis; a sum took 17, a maximum 44
 KERNEL_CALL = 0.6e-6
-PER_BYTE = 0.15e-9  # seconds per byte read or written by a NumPy step
-HEAVY = 4e-9  # seconds per element of a transcendental function in NumPy
-PER_KERNEL = 15e-3  # seconds to compile a kernel
-PER_OP = 0.5e-3
-START = 0.3  # seconds for the very first compile of a process
+KERNEL_ROW = 20e-9  # a kernel, for every result of such a reduction
+PER_BYTE = 0.0125e-9  # read or written, in the cache as in memory; the allocation of the result is in it
 
+START = 0.7  # until a process, this or the helper, has imported what compiles
+PER_KERNEL = 14e-3  # to compile a kernel
+PER_OP = 0.25e-3  # for each operation in it
+PER_HEAVY = 6e-3  # for each function of the table
+PER_FOLD = 25e-3  # when it reduces
+
+# Per element, in nanoseconds: NumPy for float32 and float64, a kernel for float32 and float64.
+ELEMENT = {
+    "arccos": (0.5, 2.7, 1.2, 1.2), "arccosh": (0.8, 2.3, 1.5, 2.2), "arcsin": (1.0, 1.4, 1.2, 1.2),
+    "arcsinh": (0.8, 2.3, 1.6, 2.4), "arctan": (0.8, 1.4, 1.3, 1.1), "arctan2": (0.7, 2.2, 1.9, 1.6),
+    "arctanh": (0.6, 1.7, 1.3, 2.0), "cbrt": (0.4, 1.1, 1.4, 1.2), "cos": (0.6, 8.1, 0.7, 1.5), "cosh": (0.4, 1.0, 0.7, 1.1),
+    "exp": (0.5, 0.8, 0.5, 0.7), "exp2": (0.3, 0.8, 0.5, 0.7), "expm1": (0.4, 1.3, 0.5, 1.1), "hypot": (5.9, 10.0, 1.2, 1.1),
+    "log": (0.5, 0.9, 0.7, 1.0), "log10": (0.3, 1.0, 0.7, 1.3), "log1p": (0.5, 1.1, 0.8, 1.4), "log2": (0.3, 1.0, 0.7, 1.2),
+    "logaddexp": (1.7, 1.5, 2.2, 3.4), "power": (0.8, 2.3, 1.9, 3.9), "sin": (0.6, 8.2, 0.7, 1.5), "sinh": (0.4, 1.3, 0.8, 2.2),
+    "tan": (0.5, 1.6, 0.9, 2.3), "tanh": (0.4, 1.9, 0.9, 1.6), "erf": (8.0, 7.8, 8.0, 8.0), "erfc": (8.6, 8.2, 8.0, 8.0),
+    "expit": (3.5, 5.6, 0.6, 0.9), "floor_divide": (10.7, 10.6, 6.0, 6.0), "fmod": (2.6, 2.3, 6.0, 6.0),
+    "remainder": (7.2, 7.3, 6.0, 6.0), "copysign": (0.5, 0.5, 0.0, 0.0), "sign": (0.4, 0.5, 0.0, 0.0),
+    "select": (0.6, 0.6, 0.0, 0.0), "sqrt": (0.3, 1.1, 0.1, 0.4), "reciprocal": (0.1, 0.6, 0.0, 0.2), "div": (0.1, 0.3, 0.0, 0.2),
+}  # fmt: skip
+
+TRANSCENDENTAL = frozenset(
+    "exp exp2 expm1 log log2 log10 log1p sin cos tan arcsin arccos arctan arctan2 sinh cosh tanh arcsinh arccosh arctanh"
+    " power cbrt erf erfc expit logaddexp hypot".split()
+)
+"""Functions that a group is made for, and that are not computed twice."""
 
 def gain_and_price(j: Jaxpr, plan: Any, compiled: Callable[[Kernel], bool] = lambda k: False) -> tuple[float, float]:
     """Seconds saved per call by the kernels of a plan, and seconds to compile those that are not."""
@@ -24,25 +54,53 @@ def gain_and_price(j: Jaxpr, plan: Any, compiled: Callable[[Kernel], bool] = lam
     seen: set[Kernel] = set()
     for item in plan:
         if isinstance(item, KernelStep):
-            plain = sum([step_cost(eqn, j) for eqn in item.eqns], 0.0)
-            known = [j.avals[v] for v in (*item.ins, *item.outs) if v in j.avals]  # a plan adds converted scalars of its own
-            moved = sum([a.size * a.dtype.itemsize for a in known])
-            gain += plain - (KERNEL_CALL + moved * PER_BYTE)
-            kernel = item.kernel  # type: ignore[attr-defined]
+            gain += sum([step_cost(eqn, j) for eqn in item.eqns], 0.0) - kernel_cost(item, j)
+            kernel: Kernel = item.kernel  # type: ignore[attr-defined]
             if kernel not in seen and not compiled(kernel):
                 seen.add(kernel)
-                price += PER_KERNEL + PER_OP * len(kernel.body)
+                price += compile_cost(kernel)
     return gain, price
 
 
-def step_cost(eqn: Any, j: Jaxpr) -> float:
+def step_cost(eqn: Eqn, j: Jaxpr) -> float:
     """What one equation costs as a NumPy step."""
-    moved = sum([j.avals[v].size * j.avals[v].dtype.itemsize for v in (*eqn.ins, *eqn.outs)])
-    heavy = HEAVY * j.avals[eqn.outs[0]].size if eqn.op.name in TRANSCENDENTAL else 0.0
-    return CALL + moved * PER_BYTE + heavy
+    moved = sum([size_of(j, v) for v in (*eqn.ins, *eqn.outs)]) * PER_BYTE
+    if getattr(eqn.op, "reduction", None) is not None:
+        return REDUCE_CALL + moved + rows(eqn, j) * REDUCE_ROW
+    return CALL + moved + element_cost(eqn, j, 0)
 
 
-TRANSCENDENTAL = frozenset(
-    "exp exp2 expm1 log log2 log10 log1p sin cos tan arcsin arccos arctan arctan2 sinh cosh tanh arcsinh arccosh arctanh"
-    " power cbrt erf erfc expit logaddexp hypot".split()
-)
+def kernel_cost(item: KernelStep, j: Jaxpr) -> float:
+    """What a kernel costs. A plan adds converted scalars of its own, which weigh nothing."""
+    moved = sum([size_of(j, v) for v in (*item.ins, *item.outs) if v in j.avals]) * PER_BYTE
+    work = sum([element_cost(eqn, j, 2) for eqn in item.eqns], 0.0)
+    return KERNEL_CALL + moved + work + max([rows(eqn, j) for eqn in item.eqns], default=0) * KERNEL_ROW
+
+
+def compile_cost(kernel: Kernel) -> float:
+    """Seconds to compile a kernel."""
+    heavy = sum([instr.op.name in TRANSCENDENTAL for instr in kernel.body])
+    return PER_KERNEL + PER_OP * len(kernel.body) + PER_HEAVY * heavy + PER_FOLD * any(kernel.reduced)
+
+
+def size_of(j: Jaxpr, v: int) -> int:
+    """Bytes of a variable."""
+    return j.avals[v].size * j.avals[v].dtype.itemsize
+
+
+def element_cost(eqn: Eqn, j: Jaxpr, column: int) -> float:
+    """Seconds that a function of the table takes for all its elements; column 0 for NumPy, 2 for kernels."""
+    nanoseconds = ELEMENT.get(eqn.op.name)
+    if nanoseconds is None:
+        return 0.0
+    a = j.avals[eqn.ins[-1]]
+    return 1e-9 * nanoseconds[column + (a.dtype.itemsize > 4)] * j.avals[eqn.outs[0]].size
+
+
+def rows(eqn: Eqn, j: Jaxpr) -> int:
+    """How many results a reduction over the last axis has; 0 for other equations."""
+    if getattr(eqn.op, "reduction", None) is None:
+        return 0
+    axes = getattr(eqn.op, "axes", None) or (getattr(eqn.op, "axis", -1),)
+    last = j.avals[eqn.ins[0]].ndim - 1
+    return j.avals[eqn.outs[0]].size if last in axes or -1 in axes else 0

@@ -22,6 +22,7 @@ from ..core.aval import Aval
 from ..core.jaxpr import Eqn, Jaxpr
 from ..core.primitive import Primitive
 from ..core.reads import Read
+from ..ops.indexing import Index, walked
 from ..ops.structural import Broadcast, Convert, Reshape, Transpose
 from .builder import Text, TextBuilder
 from .cost import TRANSCENDENTAL
@@ -32,6 +33,8 @@ from .tape import Item, KernelStep
 MAX_EQNS = 400  # equations in one kernel
 MAX_OPERANDS = 48
 SMALL = 64  # a reduction of fewer elements than this is left to NumPy
+SPREAD = 8  # a sum, difference or product so many times as large as its operands is computed wherever it is needed
+CHEAP = frozenset(["add", "sub", "mul"])
 
 
 @dataclass
@@ -125,6 +128,8 @@ def walk_of(eqn: Eqn, avals: dict[int, Aval]) -> Dims | None:
     op, x = eqn.op, avals[eqn.ins[0]]
     if isinstance(op, Transpose):
         return op.perm
+    if isinstance(op, Index):
+        return walked(op.items, x.shape)
     if isinstance(op, Broadcast):
         lead = len(op.shape) - x.ndim
         return tuple([None if k < lead or x.shape[k - lead] != n else k - lead for k, n in enumerate(op.shape)])
@@ -156,12 +161,45 @@ class Planner:
         self.number: dict[int, int] = {}  # variable -> number of its equation
         self.effect_level = 0
         self.uses: dict[int, list[Eqn]] = {}
-        for n, eqn in enumerate(j.eqns):
+        self.eqns = self.repeat_spread(j.eqns)
+        for n, eqn in enumerate(self.eqns):
             for v in eqn.outs:
                 self.number[v] = n
             self.place(n, eqn)
         self.sink()
         self.release_singles()
+
+    def repeat_spread(self, eqns: Sequence[Eqn]) -> list[Eqn]:
+        """Give each reader of a cheap value that is much larger than what it comes from (x[:, None] - x) a copy of its own.
+
+        So the value need not be stored, which costs more than computing it: each copy becomes part of its reader's kernel.
+        """
+        readers: dict[int, int] = {}
+        steps = set(self.j.outs)  # variables that somebody else than a kernel reads
+        for eqn in eqns:
+            for v in eqn.ins:
+                readers[v] = readers.get(v, 0) + 1
+            out = self.avals[eqn.outs[0]] if len(eqn.outs) == 1 else None
+            avals = tuple([self.avals[v] for v in eqn.ins])
+            if out is None or not (lowers(eqn.op, avals, out) or avals and self.is_reduction(eqn, avals[0])):
+                steps.update(eqn.ins)
+        spread: dict[int, Eqn] = {}
+        result: list[Eqn] = []
+        for eqn in eqns:
+            if any([v in spread for v in eqn.ins]):
+                copies = {v: self.fresh(self.avals[v]) for v in dict.fromkeys(eqn.ins) if v in spread}
+                result += [Eqn(spread[v].op, spread[v].ins, (w,), spread[v].loc) for v, w in copies.items()]
+                eqn = Eqn(eqn.op, tuple([copies.get(v, v) for v in eqn.ins]), eqn.outs, eqn.loc)
+            v = eqn.outs[0] if eqn.outs else -1
+            if eqn.op.name in CHEAP and 1 < readers.get(v, 0) <= 8 and v not in steps and self.spreads(eqn):
+                spread[v] = eqn
+            else:
+                result.append(eqn)
+        return result
+
+    def spreads(self, eqn: Eqn) -> bool:
+        """Whether a result is much larger than the memory that its operands walk."""
+        return self.avals[eqn.outs[0]].size >= SPREAD * sum([self.avals[v].size for v in eqn.ins])
 
     def place(self, n: int, eqn: Eqn) -> None:
         """Decide what becomes of one equation."""
@@ -231,10 +269,10 @@ class Planner:
     def sink(self) -> None:
         """Move an equation whose result only one later group reads into that group, so that it is not stored."""
         readers: dict[int, set[Any]] = {v: {None} for v in self.j.outs}
-        for eqn in self.j.eqns:
+        for eqn in self.eqns:
             for v in eqn.ins:
                 readers.setdefault(v, set()).add(self.place_of(eqn))
-        for eqn in reversed(self.j.eqns):
+        for eqn in reversed(self.eqns):
             here = self.place_of(eqn)
             places = readers.get(eqn.outs[0], set()) if here is not None else set()
             if here is None or len(places) != 1:
@@ -260,7 +298,7 @@ class Planner:
     def users(self, v: int) -> list[Eqn]:
         """The equations that read a variable."""
         if not self.uses:
-            for eqn in self.j.eqns:
+            for eqn in self.eqns:
                 for u in eqn.ins:
                     self.uses.setdefault(u, []).append(eqn)
         return self.uses.get(v, [])

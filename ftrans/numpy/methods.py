@@ -12,8 +12,9 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ..core.reads import read, show
-from ..core.trace import Tracer, value
+from ..core.trace import Tracer, bind, value
 from ..errors import ArgumentError, ShapeError, TracerArrayConversionError, UnsupportedError, WriteError, at_line, shown
+from ..ops.structural import Weaken
 from ..ops.subscript import get_item, set_item
 from . import operators as operators  # noqa: PLC0414  (imported for what it installs)
 from .dispatch import function_of, ufunc_of
@@ -126,7 +127,12 @@ def compress(self: Tracer, condition: Any, axis: Any = None, out: Any = None) ->
 @install("conjugate")
 def conj(self: Tracer) -> Any:
     """As `numpy.ndarray.conj`."""
-    return ufunc_of(np.conjugate)(self)
+    return as_python(self, ufunc_of(np.conjugate)(self))
+
+
+def as_python(x: Tracer, result: Any) -> Any:
+    """A method of a Python scalar gives a Python scalar."""
+    return bind(Weaken(), result) if x.a.weak else result
 
 
 @install("fill")
@@ -254,7 +260,7 @@ def to_rounded(self: Tracer, ndigits: Any = None) -> Any:
     if not self.a.scalar:
         raise TypeError(at_line(f"round() is not defined for an array of shape {self.a.shape}", hint="use np.round(x)"))
     rounded = function_of(np.round)(self, ndigits or 0)
-    return read(rounded, "int") if ndigits is None else rounded
+    return read(rounded, "int") if ndigits is None else as_python(self, rounded)
 
 
 def integer_part(ufunc: Any) -> Callable[[Tracer], int]:
@@ -393,8 +399,8 @@ for name, func in METHODS.items():
 
 Tracer.T = property(method_of(np.transpose))  # type: ignore[attr-defined]
 Tracer.mT = property(matrix_transpose)  # type: ignore[attr-defined]
-Tracer.real = property(method_of(np.real), set_real)  # type: ignore[attr-defined]
-Tracer.imag = property(method_of(np.imag), set_imag)  # type: ignore[attr-defined]
+Tracer.real = property(lambda self: as_python(self, function_of(np.real)(self)), set_real)  # type: ignore[attr-defined]
+Tracer.imag = property(lambda self: as_python(self, function_of(np.imag)(self)), set_imag)  # type: ignore[attr-defined]
 Tracer.nbytes = property(nbytes)  # type: ignore[attr-defined]
 Tracer.itemsize = property(lambda self: self.a.dtype.itemsize)  # type: ignore[attr-defined]
 Tracer.shape = property(lambda self: self.a.shape, fixed("shape", "use x = x.reshape(shape)"))  # type: ignore[method-assign, assignment]

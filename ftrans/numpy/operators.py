@@ -7,6 +7,7 @@ other operand gets its turn.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 from ..core.aval import BOOL, INT, WEAK
 from ..core.primitive import Primitive
 from ..core.reads import read
-from ..core.trace import Tracer, binary, bind, current, lift, unary, write
+from ..core.trace import Tracer, binary, bind, current, has_value, lift, unary, write
 from ..errors import DtypeError, ShapeError, UnexpectedTracerError, at_line
 from ..ops import elementwise as ops
 from ..ops.structural import Weaken, convert
@@ -32,6 +33,7 @@ COMPARE: dict[str, Primitive] = {
 }  # fmt: skip
 UNARY: dict[str, Primitive] = {"neg": ops.Neg(), "abs": ops.Abs(), "invert": ops.Invert(), "pos": ops.Positive()}
 
+MUL = ops.Mul()
 OF_BOOLS = (ops.BitwiseAnd(), ops.BitwiseOr(), ops.BitwiseXor(), *COMPARE.values())  # these give a bool for two bools
 TRACED = (Tracer, int, float, complex, np.generic, list, tuple)
 
@@ -69,11 +71,46 @@ def slow_binary(op: Primitive, x: Any, y: Any) -> Any:
     """An operator with operands that the fast path does not take."""
     if not (traceable(x) and traceable(y)):
         return NotImplemented
+    if op is MUL and (isinstance(x, list | tuple) or isinstance(y, list | tuple)):
+        items, n = (x, y) if isinstance(x, list | tuple) else (y, x)
+        if n.a.scalar and n.a.dtype.kind in "iu":  # Python repeats the sequence, also for NumPy's scalars
+            return items * read(n, "index")
     if not (is_weak(x) and is_weak(y)):
         return bind(op, x, y)
     if op not in OF_BOOLS:
         x, y = as_int(x), as_int(y)
+        if op in INTEGER and is_integer(x) and is_integer(y) and (exact := python_ints(op, x, y)) is not None:
+            return exact
     return weaken(bind(op, x, y))
+
+
+# What Python's ints do differently from int64: they grow without bound, and they raise.
+INTEGER: dict[Primitive, tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]] = {
+    ops.Add(): (operator.add, lambda x, y: x + y),
+    ops.Sub(): (operator.sub, lambda x, y: x - y),
+    ops.Mul(): (operator.mul, lambda x, y: x * y),
+    ops.LeftShift(): (operator.lshift, lambda x, y: x * 2.0**y),
+    ops.Power(): (operator.pow, lambda x, y: x**y),
+    ops.Div(): (operator.truediv, lambda x, y: x / y),
+    ops.FloorDivide(): (operator.floordiv, lambda x, y: x / y),
+    ops.Remainder(): (operator.mod, lambda x, y: x / y),
+}
+
+
+def python_ints(op: Primitive, x: Any, y: Any) -> Any:
+    """Python's result for two ints where int64 cannot have it: too large, or an error; None where it can."""
+    if not (has_value(x) and has_value(y)):
+        return None
+    exact, estimate = INTEGER[op]
+    size = ops.absolute(estimate(bind(Weaken(), convert(x, float)), bind(Weaken(), convert(y, float))))
+    if read(lift(current.trace, ops.less(size, 2.0**62)), "bool"):  # type: ignore[arg-type]
+        return None
+    return exact(as_known(x), as_known(y))
+
+
+def as_known(x: Any) -> int:
+    """The value of an int, under guard."""
+    return read(x, "int") if isinstance(x, Tracer) else x
 
 
 def power(x: Any, y: Any, modulo: None = None, /) -> Any:
@@ -85,6 +122,8 @@ def power(x: Any, y: Any, modulo: None = None, /) -> Any:
     x, y = as_int(x), as_int(y)
     if is_integer(x) and is_integer(y) and bool(y < 0 if not isinstance(y, Tracer) else read(ops.less(y, 0), "bool")):
         x = weaken(convert(x, float)) if isinstance(x, Tracer) else float(x)  # Python's 2 ** -1 is 0.5
+    elif is_integer(x) and is_integer(y) and (exact := python_ints(ops.Power(), x, y)) is not None:
+        return exact
     return weaken(ops.raise_to(x, y))
 
 

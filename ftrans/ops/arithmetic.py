@@ -167,6 +167,11 @@ class Power(Binary):
         constant = logical_and(at_zero, equal(y, 0.0))
         return mul(t, mul(y, power(x, select(constant, one, sub(y, one)))))
 
+    def lower(self, b: Any, x: Any, y: Any) -> Any:
+        if not x.dtype.startswith(("float", "complex")) and not y.dtype.startswith(("float", "complex")):
+            raise NotImplementedError("integer powers are left to NumPy, which raises for negative ones")
+        return b.power(x, y)
+
 
 class FloatPower(Binary):
     """x**y computed in float64 or complex128."""

@@ -43,6 +43,25 @@ def one_deeper(items: tuple[Item, ...], size: int) -> tuple[Item, ...]:
     return ((0, 1, size), *items)
 
 
+def walked(items: tuple[Item, ...], shape: tuple[int, ...]) -> tuple[int | None, ...] | None:
+    """For an index that takes everything: the operand's axis for every axis of the result, None for a new one; else None."""
+    axes: list[int | None] = []
+    k = 0
+    for item in items:
+        if item is None:
+            axes.append(None)
+            continue
+        if isinstance(item, int):
+            if shape[k] != 1:
+                return None
+        elif item == (0, 1, shape[k]):
+            axes.append(k)
+        else:
+            return None
+        k += 1
+    return tuple(axes)
+
+
 class Index(Primitive):
     """Basic indexing: a view. `items` has one entry for each axis of the operand, and None for each new axis.
 
@@ -64,6 +83,8 @@ class Index(Primitive):
         return bind(self, *tangents)
 
     def transpose(self, ct: Any, x: Linear) -> tuple[Any, ...]:
+        if ct.a.size == x.a.size and walked(self.items, x.a.shape) is not None:  # x[:, None] is a reshape
+            return (reshape(ct, x.a.shape),)
         return (bind(Put(self.items), zeros_of(x.a), ct),)
 
     def vmap(self, size: int, args: tuple[Any, ...], dims: tuple[int | None, ...]) -> tuple[Any, Any]:

@@ -122,7 +122,7 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     lin = linearize_jaxpr(j, active)
     outs = run_traced(lin.forward, j, traced.trace, traced.operands)
     n, m = traced.out_tree.num_leaves, len(j.outs)
-    residuals = outs[m:]
+    residuals = apart(outs[m:], outs[:m])
     back = pullback_jaxpr(j, active)
 
     def pullback(ct: Any) -> Any:
@@ -153,7 +153,7 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
     lin = linearize_jaxpr(j, active)
     outs = run_traced(lin.forward, j, traced.trace, traced.operands)
     n, m = traced.out_tree.num_leaves, len(j.outs)
-    residuals = outs[m:]
+    residuals = apart(outs[m:], outs[:m])
 
     def push(*tangents: Any) -> Any:
         dots, dot_tree = pytree.flatten(tuple(tangents))
@@ -171,6 +171,12 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
 
     out = pytree.unflatten(traced.out_tree, outs[:n])
     return (out, push, traced.aux.rebuild(outs[n:m])) if has_aux else (out, push)
+
+
+def apart(residuals: list[Any], results: list[Any]) -> list[Any]:
+    """Residuals that the caller, who may write to the results, cannot change."""
+    given = {id(x) for x in results if isinstance(x, np.ndarray)}
+    return [x.copy() if id(x) in given else x for x in residuals]
 
 
 def check_inexact(avals: list[Aval], name: Callable[[int], str], who: str, holomorphic: bool, allow_int: bool = False) -> None:

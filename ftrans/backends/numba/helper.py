@@ -85,6 +85,11 @@ class Helper:
             self.exchange()
             return not self.unavailable
 
+    @property
+    def running(self) -> bool:
+        """Whether there is a helper process."""
+        return self.process is not None
+
     def is_requested(self, kernel: Kernel) -> bool:
         """Whether an answer is on its way."""
         return kernel in list(self.waiting.values())

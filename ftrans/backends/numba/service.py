@@ -72,6 +72,11 @@ def is_compiled(kernel: Kernel) -> bool:
     return kernel in _compiled
 
 
+def is_ready() -> bool:
+    """Whether numba has been imported to compile here."""
+    return _generator is not None
+
+
 def load(kernel: Kernel, name: str, code: bytes, cost: int, milliseconds: float) -> None:
     """Put a kernel that another process compiled in `milliseconds` into the cache: its object code, with the name from `fresh_name`."""
     with _lock:

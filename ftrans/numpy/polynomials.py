@@ -1,0 +1,133 @@
+"""Polynomials as vectors of coefficients, the highest power first: polyval, polyder, polyint, polyadd, polysub, polymul."""
+
+from __future__ import annotations
+
+from operator import index
+from typing import Any
+
+import numpy as np
+
+from ..core.aval import FLOAT
+from ..core.trace import bind
+from ..errors import at_line
+from ..ops import elementwise as ops
+from ..ops.indexing import Iota
+from ..ops.structural import broadcast, convert, reshape
+from .args import array
+from .creation import fresh, scalar, zeros_like
+from .dispatch import implements
+from .joining import concatenate
+from .selecting import trim_zeros
+from .signal import convolve
+from .shapes import atleast_1d
+
+
+def powers(n: int) -> Any:
+    """n, n - 1, ..., 1."""
+    return ops.sub(n, bind(Iota(n, np.dtype(np.int64))))
+
+
+@implements(np.polyval)
+def polyval(p: Any, x: Any) -> Any:
+    """The polynomial p[0] * x**(n-1) + ... + p[n-1] at x, as `numpy.polyval`; differentiable in both.
+
+    >>> float(ft.grad(np.polyval, 1)(np.array([1.0, 0.0, 5.0]), 3.0))
+    6.0
+    """
+    coefficients, at = array(p), array(x)
+    if not coefficients.a.ndim:
+        raise TypeError(at_line("polyval: the coefficients must be an array of at least one dimension"))
+    if at.a.weak:
+        at = convert(at, at.a.dtype)
+    total = zeros_like(at)
+    for k in range(coefficients.a.shape[0]):
+        total = ops.add(ops.mul(total, at), coefficients[k])
+    return total
+
+
+def order_of(m: Any, what: str) -> int:
+    """The order of a derivative or an integral."""
+    n = int(m)
+    if n < 0:
+        raise ValueError(at_line(f"Order of {what} must be positive"))
+    return n
+
+
+@implements(np.polyder)
+def polyder(p: Any, m: int = 1) -> Any:
+    """The m-th derivative of a polynomial, as `numpy.polyder`."""
+    c = array(p)
+    for _ in range(order_of(m, "derivative")):
+        n = c.a.shape[0] - 1
+        c = ops.mul(c[:-1], powers(n) if n > 0 else array(np.zeros(0, np.int64)))
+    return c
+
+
+@implements(np.polyint)
+def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
+    """The m-th integral of a polynomial, with the constants k, as `numpy.polyint`."""
+    times = order_of(m, "integral")
+    constants = array(np.zeros(times)) if k is None else atleast_1d(array(k))
+    if constants.a.size == 1 and times > 1:
+        constants = broadcast(ops.mul(reshape(constants, ()), 1.0), (times,))
+    if constants.a.shape[0] < times:
+        raise ValueError(at_line("k must be a scalar or a rank-1 array of length 1 or >m."))
+    c = array(p)
+    for j in range(times):
+        c = concatenate([ops.div(c, powers(c.a.shape[0])), constants[j : j + 1]])
+    return c
+
+
+def aligned(a1: Any, a2: Any) -> list[Any]:
+    """Two polynomials with as many coefficients, zeros in front of the shorter one."""
+    pair = [atleast_1d(array(a)) for a in (a1, a2)]
+    n = max([x.a.shape[0] for x in pair])
+    return [
+        concatenate([fresh(scalar(0, x.a.dtype), (n - x.a.shape[0],)), x]) if x.a.shape[0] < n else x for x in pair
+    ]
+
+
+@implements(np.polyadd)
+def polyadd(a1: Any, a2: Any) -> Any:
+    """The sum of two polynomials, as `numpy.polyadd`."""
+    return ops.add(*aligned(a1, a2))
+
+
+@implements(np.polysub)
+def polysub(a1: Any, a2: Any) -> Any:
+    """The difference of two polynomials, as `numpy.polysub`."""
+    return ops.sub(*aligned(a1, a2))
+
+
+def trimmed(p: Any) -> Any:
+    """A polynomial without leading zeros; which coefficients are zero is read."""
+    c = atleast_1d(array(p))
+    if c.a.ndim > 1:
+        raise ValueError(at_line("Polynomial must be 1d only."))
+    c = trim_zeros(c, "f")
+    return c if c.a.size else fresh(scalar(0, c.a.dtype), (1,))
+
+
+@implements(np.polymul)
+def polymul(a1: Any, a2: Any) -> Any:
+    """The product of two polynomials, as `numpy.polymul`: leading zeros are dropped first, for which the values are read."""
+    return convolve(trimmed(a1), trimmed(a2))
+
+
+@implements(np.polydiv)
+def polydiv(u: Any, v: Any) -> Any:
+    """Quotient and remainder of two polynomials, as `numpy.polydiv`: zeros in front of the remainder are dropped, by value."""
+    top, bottom = [ops.add(atleast_1d(array(x)), 0.0) for x in (u, v)]
+    m, n = top.a.shape[0] - 1, bottom.a.shape[0] - 1
+    scale = ops.div(1.0, bottom[0])
+    kind = ops.add(top[0], bottom[0]).a.dtype
+    rest, quotient = convert(top, kind), []
+    for _ in range(m - n + 1):
+        d = convert(ops.mul(scale, rest[0]), kind)
+        quotient.append(reshape(d, (1,)))
+        head = ops.sub(rest[: n + 1], convert(ops.mul(d, bottom), kind))
+        rest = concatenate([head, rest[n + 1 :]])
+    return quotient, rest
+
+
+__all__ = ["polyadd", "polyder", "polydiv", "polyint", "polymul", "polysub", "polyval"]
