@@ -24,8 +24,8 @@ from ftrans.core.primitive import registry
 from ftrans.jit import tiers
 from ftrans.lowering import cost, fuse
 from ftrans.lowering.loops import Instr, Kernel, Operand, Output
-from ftrans.ops.arithmetic import Add
 
+Add = registry["add"]
 ROOT = Path(__file__).parents[1]
 DEADLINE = 60.0  # seconds; a second is usual, but machines may be busy
 
@@ -151,9 +151,7 @@ def test_threads_call_while_it_takes_over():
     g, want = ft.jit(f), f(X, Y)
 
     def work():
-        for out in takes_over(g, X, Y):
-            if not np.array_equal(out, want):
-                wrong.append(out)
+        wrong.extend([out for out in takes_over(g, X, Y) if not np.array_equal(out, want)])
 
     g(X, Y)
     threads = [threading.Thread(target=work) for _ in range(4)]
@@ -255,7 +253,8 @@ def test_embedded_python(monkeypatch, executable):
 def test_helper_that_ends_at_once(monkeypatch):
     helper.close()
     popen = subprocess.Popen
-    monkeypatch.setattr(module.subprocess, "Popen", lambda command, **how: popen([sys.executable, "-c", "raise SystemExit(3)"], **how))
+    ends = [sys.executable, "-c", "raise SystemExit(3)"]
+    monkeypatch.setattr(module.subprocess, "Popen", lambda command, **how: popen(ends, **how))
     g, before = ft.jit(fresh()), service.counts["compiled"]
     takes_over(g, X, Y)
     assert service.counts["compiled"] == before + 1

@@ -16,7 +16,7 @@ from ..lowering.loops import print_loops
 from ..transforms.abstract import abstract_input
 from ..transforms.simplify import simplify
 from . import api
-from .tiers import threshold, tiered
+from .tiers import calls_to, tiered
 
 STAGES = ("jaxpr", "simplified", "loops", "llvm")
 
@@ -145,8 +145,8 @@ def explain(fun: Callable[..., Any]) -> Callable[..., str]:
             f"after fuse: {len(kernels)} kernels, {sum([not isinstance(i, fuse.Group) for i in lowered.plan])} NumPy steps",
             lowered.as_text("loops"),
             f"compile: {len(new)} of {len(kernels)} kernels were new; {sum(milliseconds):.1f} ms in all",
-            f"break-even: a call gains {gain * 1e6:.2f} µs by the cost model, compiling costs {price * 1e3:.1f} ms"
-            + (f", so it is requested after {max(2, round(threshold(price) / gain))} calls" if gain > 0 else ", so NumPy keeps running"),
+            f"break-even: a call gains {gain * 1e6:.2f} µs by the cost model, compiling its kernels costs {price * 1e3:.1f} ms"
+            + (f", so they are requested after {calls_to(gain, price)} calls" if gain > 0 else ", so NumPy keeps running"),
             report(jitted),
         ]
         return "\n\n".join(parts)

@@ -11,6 +11,7 @@ first call after it is there. Where there can be no helper, that call compiles. 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -28,7 +29,7 @@ from ..lowering.loops import Kernel
 from ..lowering.tape import Program, build
 
 DETERMINISTIC_CALLS = 3  # under config.deterministic compiled code takes over at this call
-BACKGROUND = 0.1  # the part of the price to be saved before the helper is asked: it may use ten times the processor time it has saved
+BACKGROUND = 0.1  # the part of the price to be saved before the helper is asked: it may take ten times the time it has saved
 
 
 @dataclass
@@ -104,10 +105,11 @@ class Tiered:
             missing = self.missing(why)
             if missing and helper.request(missing):
                 self.wanted, self.asked = missing, time.perf_counter()
-                self.log.append(Event(f"requested {len(missing)} of {len(fuse.kernels(self.plan))} kernels from the helper process", why, 0.0))
+                what = f"requested {len(missing)} of {len(fuse.kernels(self.plan))} kernels from the helper process"
+                self.log.append(Event(what, why, 0.0))
                 return self.steps()
-            if missing and helper.unavailable:
-                why += f"; {helper.unavailable}"
+        if helper.unavailable and config.helper and not config.deterministic:
+            why += f"; {helper.unavailable}"
         try:
             return self.compile(why)
         except CompilationForbiddenError:
@@ -120,7 +122,10 @@ class Tiered:
         missing = [k for k in fuse.kernels(self.plan) if not service.is_compiled(k)]
         if missing and forbidden[0]:
             raise CompilationForbiddenError(
-                at_line(f"{len(missing)} kernels would be compiled ({why}) inside `with ft.no_compile()`", hint="call the function once before the block")
+                at_line(
+                    f"{len(missing)} kernels would be compiled ({why}) inside `with ft.no_compile()`",
+                    hint="call the function once before the block",
+                )
             )
         return missing
 
@@ -161,7 +166,7 @@ class Tiered:
         done, total = service.counts["compiled"] - compiled, len(fuse.kernels(self.plan))
         if self.wanted is not None and not done:
             milliseconds = sum([service.compile(k).milliseconds for k in self.wanted])
-            what = f"{len(self.wanted)} of {total} kernels came from the helper process, which took {milliseconds:.0f} ms to compile them"
+            what = f"{len(self.wanted)} of {total} kernels came from the helper process, which compiled for {milliseconds:.0f} ms"
             why = f"requested {(start - self.asked) * 1e3:.0f} ms before"
         else:
             what = f"compiled {done} of {total} kernels"
@@ -185,6 +190,11 @@ def threshold(price: float) -> float:
     if config.helper and not helper.unavailable:
         return BACKGROUND * (price + (0.0 if helper.running else cost.START))
     return price + (0.0 if service.is_ready() else cost.START)
+
+
+def calls_to(gain: float, price: float) -> int:
+    """How many calls come before kernels that gain and cost this are compiled."""
+    return max(2, math.ceil(1 + threshold(price) / gain))
 
 
 forbidden = [0]

@@ -13,7 +13,7 @@ Levels keep it free of cycles: a group of level n depends only on what has a low
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ from .builder import Text, TextBuilder
 from .cost import TRANSCENDENTAL
 from .loops import ITEMSIZE, Instr, Kernel, Operand, Output
 from .nest import Access, Dims, Nest, make_nest
-from .tape import Item, KernelStep
+from .tape import Item, KernelStep, overwritable
 
 MAX_EQNS = 400  # equations in one kernel
 MAX_OPERANDS = 48
@@ -50,13 +50,29 @@ class Group(KernelStep):
     compiled: Any = None
     table: Any = None
 
+    def overwrite(self, candidates: Sequence[int], avals: dict[int, Aval]) -> None:
+        """Store outputs into these operands, where one is walked just as the output is and nowhere else."""
+        outputs = list(self.kernel.outputs)
+        first = len(self.ins)
+        for k, (out, a) in enumerate(zip(outputs, self.out_avals, strict=True)):
+            for n, v in enumerate(self.ins):
+                free = v in candidates and self.ins.count(v) == 1 and all([n != other.inplace for other in outputs])
+                same = avals[v].shape == a.shape and avals[v].dtype == a.dtype and self.nest.walks[n] == self.nest.walks[first + k]
+                if free and same and out.reduce is None and self.kernel.inputs[n] == out.operand:
+                    outputs[k] = replace(out, inplace=n)
+                    break
+        if outputs != list(self.kernel.outputs):
+            self.kernel = replace(self.kernel, outputs=tuple(outputs))
+
     def bind(self, slot_of: dict[int, int]) -> Callable[[list[Any]], None]:
         """The step: allocate the outputs, run the kernel; copy operands whose layout does not fit."""
         slots = [slot_of[v] for v in (*self.ins, *self.outs)]
         entry = self.compiled.bind(self.table(self.nest.sizes, list(zip(slots, self.nest.walks, strict=True))))
         checks = [s for s, joined in zip(slots, self.nest.joined[: len(self.ins)], strict=False) if joined]
         inputs = slots[: len(self.ins)]
-        made = [(s, a.shape, a.dtype) for s, a in zip(slots[len(self.ins) :], self.out_avals, strict=True)]
+        outs = list(zip(slots[len(self.ins) :], self.out_avals, self.kernel.outputs, strict=True))
+        made = [(s, a.shape, a.dtype) for s, a, out in outs if out.inplace is None]
+        over = [(s, inputs[out.inplace]) for s, _, out in outs if out.inplace is not None]
         empty = np.empty
 
         def many(e: list[Any]) -> None:
@@ -65,12 +81,16 @@ class Group(KernelStep):
                     e[s] = np.ascontiguousarray(e[s])
             for s, shape, dtype in made:
                 e[s] = empty(shape, dtype)
+            for s, source in over:
+                e[s] = e[source]
             if not entry(e):
                 contiguous(e, inputs)
+                for s, source in over:
+                    e[s] = e[source]
                 if not entry(e):
                     raise AssertionError("a kernel refused contiguous operands")
 
-        if len(made) > 1 or checks:
+        if len(made) > 1 or checks or over:
             return many
         ((out, shape, dtype),) = made
 
@@ -340,7 +360,11 @@ class Planner:
         for level, n, group in groups:
             rows.extend(self.with_casts(level, n, group))
         rows.sort(key=lambda row: row[:2])
-        return [item for _, _, item in rows]
+        items = [item for _, _, item in rows]
+        for item, candidates in zip(items, overwritable(self.avals, self.j.outs, items), strict=False):
+            if isinstance(item, Group):
+                item.overwrite(candidates, self.avals)
+        return items
 
     def computed_twice(self, groups: list[tuple[int, int, Group]]) -> set[int]:
         """Results of expensive functions that several kernels would compute: better stored by one."""

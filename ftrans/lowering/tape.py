@@ -4,7 +4,8 @@
     program = build(jaxpr, items)        # with the kernels that `fuse.plan` found
     program.run(args)                    # the list of results
 
-A slot is reused as soon as its value is dead, so arrays are released as a hand-written function would release them. Results
+A slot is reused as soon as its value is dead, so arrays are released as a hand-written function would release them; a large one
+is overwritten by the result of the ufunc that reads it last (fresh memory costs more than most operations on it). Results
 share memory with nothing. Guards (`read` equations) are steps of their own; a failed one raises `GuardFailure`.
 """
 
@@ -21,6 +22,7 @@ from ..core.primitive import Primitive
 from ..core.reads import Read, outcome_key, outcome_of
 from ..core.run import add_line
 from ..ops.elementwise import Pointwise
+from ..ops.reductions import Reduction
 from ..ops.structural import Broadcast, ReduceSum
 
 # What the last field of a step says: a slot (binary), or one of these.
@@ -48,6 +50,8 @@ class KernelStep:
 
 
 Item = Eqn | KernelStep
+
+LARGE = 8192  # elements: from here on an array that is read for the last time is overwritten by what is computed from it
 
 
 class Program:
@@ -127,6 +131,7 @@ def build(j: Jaxpr, items: Sequence[Item] | None = None, *, guards: bool = True)
     free: list[int] = []
     steps: list[Step] = []
     n_guards = 0
+    overwritten = overwritable(j.avals, j.outs, todo)
     for k, item in enumerate(todo):
         inputs = [slot[v] for v in item.ins]
         if isinstance(item, KernelStep):  # its outputs are made before its inputs are read: no sharing of slots
@@ -137,9 +142,54 @@ def build(j: Jaxpr, items: Sequence[Item] | None = None, *, guards: bool = True)
             outputs = [take(free, base) for _ in item.outs]
         slot.update(zip(item.outs, outputs, strict=True))
         free.extend([slot[v] for v in item.outs if v not in last])
-        steps.append(step_of(item, inputs, outputs, slot, n_guards))
+        step = step_of(item, inputs, outputs, slot, n_guards)
+        if overwritten and overwritten[k] and isinstance(item, Eqn):
+            step = in_place(step, item, j, overwritten[k])
+        steps.append(step)
         n_guards += reads(item)
     return Program(steps, list(todo), base, len(j.invars), [slot[v] for v in j.outs], finishing(j))
+
+
+def overwritable(avals: dict[int, Aval], outs: Sequence[int], items: Sequence[Item]) -> list[list[int]]:
+    """For each item the large arrays it may overwrite: the program made them, nothing views them, and it reads them last.
+
+    Nothing at all when the program has no large arrays.
+    """
+    if not any([a.size >= LARGE for a in avals.values()]):
+        return []
+    made: set[int] = set()
+    kept = set(outs)
+    last: dict[int, int] = {}
+    for k, item in enumerate(items):
+        if isinstance(item, KernelStep) or is_ufunc(item.op):
+            made.update(item.outs)
+        elif not isinstance(item.op, ReduceSum | Reduction):
+            kept.update(item.ins)
+        for v in item.ins:
+            last[v] = k
+    found: list[list[int]] = [[] for _ in items]
+    for v in made - kept:
+        if v in last and v in avals and avals[v].size >= LARGE:  # a plan has variables of its own
+            found[last[v]].append(v)
+    return found
+
+
+def is_ufunc(op: Primitive) -> bool:
+    """Whether an operation is run by calling a NumPy ufunc."""
+    return isinstance(op, Pointwise) and type(op).eval is Pointwise.eval
+
+
+def in_place(step: Step, eqn: Eqn, j: Jaxpr, candidates: list[int]) -> Step:
+    """The step of an equation, writing its result over one of these operands if that has the same shape and dtype."""
+    f, o, i, kind = step
+    out = j.avals[eqn.outs[0]]
+    for k, v in enumerate(eqn.ins):
+        if v in candidates and isinstance(f, np.ufunc) and j.avals[v].shape == out.shape and j.avals[v].dtype == out.dtype:
+            if kind == UNARY:
+                return (lambda x: f(x, out=x)), o, i, kind
+            if kind >= 0:
+                return ((lambda x, y: f(x, y, out=x)) if k == 0 else (lambda x, y: f(x, y, out=y))), o, i, kind
+    return step
 
 
 def reads(item: Item) -> bool:
@@ -162,7 +212,7 @@ def step_of(item: Item, inputs: list[int], outputs: list[int], slot: dict[int, i
     op = item.op
     if isinstance(op, Read):
         return op, guard, inputs[0], GUARD
-    f = op.ufunc if isinstance(op, Pointwise) and type(op).eval is Pointwise.eval else op.eval
+    f = op.ufunc if is_ufunc(op) else op.eval  # type: ignore[attr-defined]
     if op.multiple:
         return f, tuple(outputs), tuple(inputs), MULTIPLE
     if len(inputs) == 2:

@@ -68,12 +68,14 @@ from numpy import (
 
 from ..errors import UnsupportedError as _UnsupportedError
 from ..errors import at_line as _at_line
+from . import linalg as linalg
 from . import methods as _methods
 from .at import at
 from .creation import *  # noqa: F403
 from .einsum import *  # noqa: F403
 from .joining import *  # noqa: F403
 from .pointwise import *  # noqa: F403
+from .polynomials import *  # noqa: F403
 from .products import *  # noqa: F403
 from .reductions import *  # noqa: F403
 from .selecting import *  # noqa: F403
@@ -81,7 +83,9 @@ from .selecting import select_ as select
 from .sets import *  # noqa: F403
 from .shapes import *  # noqa: F403
 from .shapes import array_ as array
+from .signal import *  # noqa: F403
 from .sorting import *  # noqa: F403
+from .statistics import *  # noqa: F403
 from .ufuncs import *  # noqa: F403
 
 bool = _np.bool_

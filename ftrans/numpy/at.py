@@ -168,7 +168,7 @@ def adjusted(x: Any, index: Any, mode: Any) -> tuple[Parsed, Any]:
 def loosened(x: Any, index: Any) -> Any:
     """Static ints as arrays, so that they are not checked yet."""
     entries = index if isinstance(index, tuple) else (index,)
-    return tuple([np.asarray(e) if isinstance(e, int | np.integer) and not isinstance(e, bool) else e for e in entries])
+    return tuple([np.asarray(e) if isinstance(e, int | np.integer) and not isinstance(e, bool | Tracer) else e for e in entries])
 
 
 def basic_shape(x: Any, p: Parsed) -> tuple[int, ...]:

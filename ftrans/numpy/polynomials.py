@@ -1,13 +1,12 @@
-"""Polynomials as vectors of coefficients, the highest power first: polyval, polyder, polyint, polyadd, polysub, polymul."""
+"""Polynomials as vectors of coefficients, the highest power first: polyval, polyder, polyint, polyadd, polysub, polymul, polydiv."""
 
 from __future__ import annotations
 
-from operator import index
 from typing import Any
 
 import numpy as np
 
-from ..core.aval import FLOAT
+from ..core.reads import read
 from ..core.trace import bind
 from ..errors import at_line
 from ..ops import elementwise as ops
@@ -17,9 +16,10 @@ from .args import array
 from .creation import fresh, scalar, zeros_like
 from .dispatch import implements
 from .joining import concatenate
+from .pointwise import allclose
 from .selecting import trim_zeros
-from .signal import convolve
 from .shapes import atleast_1d
+from .signal import convolve
 
 
 def powers(n: int) -> Any:
@@ -121,13 +121,18 @@ def polydiv(u: Any, v: Any) -> Any:
     m, n = top.a.shape[0] - 1, bottom.a.shape[0] - 1
     scale = ops.div(1.0, bottom[0])
     kind = ops.add(top[0], bottom[0]).a.dtype
-    rest, quotient = convert(top, kind), []
+    rest = convert(top, kind)
+    quotient, heads = [], []
     for _ in range(m - n + 1):
         d = convert(ops.mul(scale, rest[0]), kind)
         quotient.append(reshape(d, (1,)))
-        head = ops.sub(rest[: n + 1], convert(ops.mul(d, bottom), kind))
-        rest = concatenate([head, rest[n + 1 :]])
-    return quotient, rest
+        rest = concatenate([ops.sub(rest[: n + 1], convert(ops.mul(d, bottom), kind)), rest[n + 1 :]])
+        heads.append(rest[:1])
+        rest = rest[1:]
+    rest = concatenate([*heads, rest])
+    while rest.a.shape[0] > 1 and read(allclose(rest[0], 0, rtol=1e-14), "bool"):
+        rest = rest[1:]
+    return concatenate(quotient) if quotient else fresh(scalar(0, kind), (1,)), rest
 
 
 __all__ = ["polyadd", "polyder", "polydiv", "polyint", "polymul", "polysub", "polyval"]

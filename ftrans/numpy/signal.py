@@ -110,8 +110,8 @@ def one_sided(f: Any, k: int, h: Any, n: int, edge_order: int, end: bool) -> Any
     """The derivative at the first or last of n samples, from the two or three next to it."""
     if edge_order == 1:
         step = part(h, k, n - 2 if end else 0, 1) if h.a.ndim else h
-        pair = part(f, k, n - 2 if end else 0, 2)
-        return ops.div(steps(pair, k), step)
+        below, above = [part(f, k, n - 2 + j if end else j, 1) for j in range(2)]
+        return ops.div(ops.sub(above, below), step)
     near, middle, far = [part(f, k, n - 1 - j if end else j, 1) for j in range(3)]
     if not h.a.ndim:
         a, b, c = ops.div(-1.5, h), ops.div(2.0, h), ops.div(-0.5, h)
@@ -137,7 +137,8 @@ def slope(f: Any, k: int, h: Any, edge_order: int) -> Any:
         b = ops.div(ops.sub(h2, h1), ops.mul(h1, h2))
         inner = ops.add(ops.add(ops.mul(a, before), ops.mul(b, middle)), ops.mul(c, after))
     ends = [one_sided(f, k, h, n, edge_order, end) for end in (False, True)]
-    return concatenate([convert(x, f.a.dtype) for x in (ends[0], inner, ends[1])], k)
+    kind = f.a.dtype if f.a.inexact else np.float64
+    return concatenate([convert(x, kind) for x in (ends[0], inner, ends[1])], k)
 
 
 @implements(np.gradient)
@@ -146,8 +147,6 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     x = array(f)
     if x.a.dtype.kind in "iu":
         x = convert(x, np.float64)
-    if x.a.dtype.kind == "b":
-        raise TypeError(at_line("gradient of booleans is not defined", hint="convert them first: x.astype(float)"))
     axes = tuple(range(x.a.ndim)) if axis is None else axes_of(axis, x.a.ndim, "gradient")
     hs = spacings(x, varargs, axes)
     if edge_order > 2:

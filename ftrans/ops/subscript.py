@@ -178,7 +178,7 @@ def parse(x: Any, index: Any) -> Parsed:
 
 def is_int(e: Any) -> bool:
     """A static integer index."""
-    return isinstance(e, int | np.integer) and not isinstance(e, bool)
+    return isinstance(e, int | np.integer) and not isinstance(e, bool | Tracer)
 
 
 def is_array(e: Any) -> bool:
@@ -235,7 +235,7 @@ def normal(e: Any) -> Any:
     """One entry of an index: an int, slice, None, Ellipsis, tracer or ndarray of integers or booleans."""
     if e is None or e is Ellipsis or isinstance(e, slice) or is_int(e):
         return e
-    if isinstance(e, bool | np.bool_):
+    if isinstance(e, bool | np.bool_) and not isinstance(e, Tracer):
         return np.asarray(e)
     if isinstance(e, list | tuple):
         e = sequence(e)
@@ -417,7 +417,7 @@ def cast_to(x: Tracer, new: Any) -> Any:
         return lift(t, new)
     if isinstance(new, list | tuple) and not contains_tracer(new):
         new = np.asarray(new, dtype)
-    if isinstance(new, np.generic) and new.dtype != dtype:
+    if isinstance(new, np.generic) and not isinstance(new, Tracer) and new.dtype != dtype:
         new = dtype.type(discard(new, dtype))
     new = lift(t, new)
     return convert(discard(new, dtype), dtype)  # type: ignore[no-any-return]
@@ -426,7 +426,7 @@ def cast_to(x: Tracer, new: Any) -> Any:
 def discard(new: Any, dtype: np.dtype[Any]) -> Any:
     """NumPy's warning when the imaginary part gets lost in an assignment."""
     if new.dtype.kind == "c" and dtype.kind not in "cb":
-        if isinstance(new, np.generic) or (isinstance(new, Tracer) and new.a.weak):
+        if new.a.weak if isinstance(new, Tracer) else isinstance(new, np.generic):
             raise TypeError(at_line(f"a complex number cannot be assigned to elements of dtype {dtype}", hint="assign its .real"))
         warnings.warn("Casting complex values to real discards the imaginary part", np.exceptions.ComplexWarning, stacklevel=4)
     return new

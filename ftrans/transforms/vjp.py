@@ -175,7 +175,7 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
 
 def apart(residuals: list[Any], results: list[Any]) -> list[Any]:
     """Residuals that the caller, who may write to the results, cannot change."""
-    given = {id(x) for x in results if isinstance(x, np.ndarray)}
+    given = {id(x) for x in results if type(x) is np.ndarray}
     return [x.copy() if id(x) in given else x for x in residuals]
 
 

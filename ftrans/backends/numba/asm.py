@@ -13,7 +13,7 @@ because functions written once (vector routines, folds) are then reused as strin
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 REGISTER = {
@@ -204,6 +204,12 @@ def _vector(argument: str) -> str:
 
 Text = tuple[str, str, frozenset[str]]
 """A finished function: its name, its definition, the declarations it needs."""
+
+
+def joined(functions: Sequence[Text]) -> str:
+    """A module of functions with the declarations they need."""
+    declarations = sorted(frozenset().union(*[needs for _, _, needs in functions]))
+    return "\n".join([*declarations, *[text for _, text, _ in functions]])
 
 
 class Module:

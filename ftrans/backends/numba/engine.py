@@ -1,10 +1,10 @@
 """Load object code into this process, and make the builtins that call it.
 
-    engine = loader()                        # llvmlite alone: 30 ms at the first use, where numba would take 200 more
+    engine = loader()
     (address,) = engine.load(code, ["ftrans_kernel_7"])
     run = bind(table)
 
-`toolkit` is the one place where numba and llvmlite are imported.
+`toolkit` is the one place where llvmlite is imported: 30 ms at the first use, where numba would take 200 more.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import gc
+import platform
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -22,23 +23,25 @@ from .ops import LIBM
 Entry = Callable[[list[Any]], bool]
 
 
-def toolkit(generates: bool) -> tuple[Any, Any, Any]:
-    """(llvmlite.binding, numba's registry of targets, numba's compiler lock); without the last two where code is only loaded."""
+def toolkit() -> Any:
+    """llvmlite.binding, ready to make and to link code for this machine."""
     # Most programs never compile, so `import ftrans` should not pay for this. Without the garbage collector, which would walk over
     # all objects of a large program in the middle of it: importing llvmlite took 98 ms beside scikit-learn, 27 without.
     collects = gc.isenabled()
     gc.disable()
     try:
         from llvmlite import binding  # lazy: numba
-
-        if not generates:
-            return binding, None, None
-        from numba.core import compiler_lock, registry  # lazy: numba
-
-        return binding, registry, compiler_lock.global_compiler_lock
     finally:
         if collects:
             gc.enable()
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    return binding
+
+
+def is_x86() -> bool:
+    """Whether this is an x86 processor."""
+    return platform.machine().lower() in ("x86_64", "amd64", "i386", "i686")
 
 
 def add_libm(binding: Any) -> None:
@@ -56,9 +59,7 @@ class Loader:
     """An LLVM engine that links object code. Loaded code stays: forgetting it would leave programs without their kernels."""
 
     def __init__(self) -> None:
-        self.binding, _, _ = toolkit(False)
-        self.binding.initialize_native_target()
-        self.binding.initialize_native_asmprinter()
+        self.binding = toolkit()
         machine = self.binding.Target.from_default_triple().create_target_machine(jit=True, codemodel="jitdefault")
         self.engine = self.binding.create_mcjit_compiler(self.binding.parse_assembly(""), machine)
         add_libm(self.binding)

@@ -28,7 +28,7 @@ from . import engine, service, worker
 
 POLL = 0.5e-3  # seconds between two looks into the pipe: a look takes 2 µs
 BUDGET = 2e-3  # seconds after which loading goes on at the next call
-PATIENCE = 60.0  # seconds for the helper to start
+PATIENCE = 60.0  # seconds of silence, at its start too, after which the helper is given up
 DEATHS = 2  # of a helper, while it compiled a kernel, after which the kernel counts as failed
 STARTS = 8  # of helpers that died, after which no more are started
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # NumPy's BLAS need not start any there
@@ -67,7 +67,7 @@ class Helper:
         self.incoming = bytearray()
         self.arrived: deque[Any] = deque()
         self.ready = False
-        self.started = self.next_poll = 0.0
+        self.heard = self.next_poll = 0.0
 
     # What tiers call
 
@@ -103,7 +103,7 @@ class Helper:
             self.next_poll = now + POLL
             self.exchange()
             while self.arrived:
-                self.take(self.arrived.popleft())
+                self.take_first()
                 if time.perf_counter() - now > BUDGET:
                     self.next_poll = 0.0
                     break
@@ -152,11 +152,13 @@ class Helper:
         for pipe in (self.process.stdin, self.process.stdout):
             assert pipe is not None
             os.set_blocking(pipe.fileno(), False)
-        self.ready, self.started = False, time.monotonic()
+        self.ready, self.heard = False, time.monotonic()
         self.starts += 1
         return True
 
     def ask(self, name: str, kernel: Kernel) -> None:
+        if not self.waiting:
+            self.heard = time.monotonic()
         self.waiting[name] = kernel
         self.outgoing += worker.packed((name, kernel))
 
@@ -164,24 +166,25 @@ class Helper:
         """Write and read what the pipes take and give without waiting."""
         if self.process is None:
             return
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
+        stdin: Any = self.process.stdin  # typeshed does not know of the None that means "not now"
+        stdout: Any = self.process.stdout
         try:
             while self.outgoing:
-                done = self.process.stdin.write(self.outgoing)
+                done = stdin.write(self.outgoing)
                 if not done:
                     break
                 del self.outgoing[:done]
         except OSError:  # it is gone: reading will tell
             self.outgoing.clear()
-        while (chunk := self.process.stdout.read(1 << 20)) is not None:
+        while (chunk := stdout.read(1 << 20)) is not None:
             if not chunk:
                 self.ended()
                 return
             self.incoming += chunk
+            self.heard = time.monotonic()
         self.split()
-        if not self.ready and time.monotonic() - self.started > PATIENCE:
-            self.give_up(f"the helper process was not ready after {PATIENCE:.0f} s")
+        if self.waiting and time.monotonic() - self.heard > PATIENCE:
+            self.give_up(f"the helper process was silent for {PATIENCE:.0f} s")
 
     def split(self) -> None:
         """Take whole messages out of what was read."""
@@ -193,6 +196,15 @@ class Helper:
             self.arrived.append(pickle.loads(self.incoming[head:end]))
             del self.incoming[:end]
             self.ready = True
+
+    def take_first(self) -> None:
+        """Take the oldest message; it is dropped afterwards, so that an interrupt in between loses nothing."""
+        try:
+            self.take(self.arrived[0])
+        except Exception as error:
+            self.give_up(f"what the helper process sent cannot be loaded ({type(error).__name__}: {error})")
+        if self.arrived:
+            self.arrived.popleft()
 
     def take(self, message: Any) -> None:
         """Load what a message holds."""
@@ -227,8 +239,12 @@ class Helper:
         assert process is not None
         self.split()
         while self.arrived:
-            self.take(self.arrived.popleft())
-        status = process.wait()
+            self.take_first()
+        try:
+            status = process.wait(timeout=1.0)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            status = process.wait()
         waiting = self.waiting
         self.drop(process)
         if not waiting:
@@ -252,10 +268,10 @@ class Helper:
         """Do without a helper from now on."""
         self.unavailable = reason
         process = self.process
-        assert process is not None
-        process.kill()
-        process.wait()
-        self.drop(process)
+        if process is not None:
+            process.kill()
+            process.wait()
+            self.drop(process)
 
     def drop(self, process: subprocess.Popen[bytes]) -> None:
         """Forget a process that has ended."""

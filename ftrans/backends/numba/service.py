@@ -1,11 +1,8 @@
-"""Compile kernels and call them. numba is imported at the first compile and not before.
+"""Compile kernels and call them.
 
     compiled = compile(kernel)                     # once per kernel content and process
     run = compiled.bind(table([1000], [(0, [0]), (1, [0]), (2, [0])]))
     run([x, y, out])                               # True; False when a layout does not fit (see entry.py)
-
-numba gives its code generator: the LLVM it bundles, the host's vector instructions, its passes and its memory manager.
-Its type inference, which takes most of the time of an njit, is not used.
 """
 
 from __future__ import annotations
@@ -13,13 +10,11 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ...lowering.loops import Kernel
-from . import engine, entry, ir
-from .asm import Text
+from . import engine, entry, generate, ir
+from .asm import joined
 from .engine import Entry
 
 table = entry.make_table
@@ -27,13 +22,12 @@ table = entry.make_table
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Compiled:
-    """Machine code of one kernel. library: numba's, where this process compiled it; None where it only loaded the code."""
+    """Machine code of one kernel."""
 
     kernel: Kernel
     address: int
     cost: int
     milliseconds: float
-    library: Any = None
 
     def bind(self, numbers: entry.Table) -> Entry:
         """The kernel as a builtin taking the list of slots, for the sizes and operands of a table (which it fills in
@@ -49,14 +43,13 @@ class Compiled:
     @property
     def assembly(self) -> str:
         """What the processor runs, as text."""
-        library = self.library if self.library is not None else _compile(self.kernel).library
-        return str(library.get_asm_str())
+        return generate.generator().assembly(self.llvm)
 
 
 def compile(kernel: Kernel) -> Compiled:  # noqa: A001 - the word for it, as in re.compile
     """The machine code of a kernel: from the cache when an equal kernel was compiled in this process.
 
-    The cache is not bounded: code that numba's engine has loaded stays loaded, so forgetting it would free nothing.
+    The cache is not bounded: code that LLVM's engine has loaded stays loaded, so forgetting it would free nothing.
     """
     found = _compiled.get(kernel)
     if found is None:
@@ -73,12 +66,12 @@ def is_compiled(kernel: Kernel) -> bool:
 
 
 def is_ready() -> bool:
-    """Whether numba has been imported to compile here."""
-    return _generator is not None
+    """Whether LLVM has been imported to compile here."""
+    return generate.is_ready()
 
 
 def load(kernel: Kernel, name: str, code: bytes, cost: int, milliseconds: float) -> None:
-    """Put a kernel that another process compiled in `milliseconds` into the cache: its object code, with the name from `fresh_name`."""
+    """Put a kernel that another process compiled into the cache: its object code, under a name from `fresh_name`."""
     with _lock:
         if kernel not in _compiled:
             (address,) = engine.loader().load(code, [name])
@@ -92,14 +85,18 @@ def fresh_name() -> str:
 
 
 def _compile(kernel: Kernel) -> Compiled:
-    generator = codegen()
+    generator, loader = generate.generator(), engine.loader()
     start = time.perf_counter()
+    if not engine.has_entry():
+        engine.set_entry(loader.load(generator.entry_code, ["ftrans_entry"])[0])
     emitted = ir.emit(kernel, fresh_name())
-    generator.share(emitted.shared)
-    library, (address,) = generator.build(emitted.text, [emitted.name])
+    missing = [text for text in emitted.shared if text[0] not in engine.shared]
+    if missing:
+        loader.share(generator.object_code(joined(missing)), [name for name, _, _ in missing])
+    (address,) = loader.load(generator.object_code(emitted.text), [emitted.name])
     milliseconds = (time.perf_counter() - start) * 1e3
     counts["compiled"] += 1
-    return Compiled(kernel, address, emitted.cost, milliseconds, library)
+    return Compiled(kernel, address, emitted.cost, milliseconds)
 
 
 counts = {"compiled": 0, "loaded": 0}
@@ -108,59 +105,3 @@ counts = {"compiled": 0, "loaded": 0}
 _compiled: dict[Kernel, Compiled] = {}
 _numbers = itertools.count()
 _lock = threading.RLock()
-_generator: Codegen | None = None
-
-
-def codegen() -> Codegen:
-    """numba's code generator, made at first use."""
-    global _generator
-    if _generator is None:
-        with _lock:
-            if _generator is None:
-                _generator = Codegen()
-    return _generator
-
-
-class Codegen:
-    """numba's code generator for this machine, with the entry compiled and C's mathematics resolvable.
-
-    keeps_objects: set in the helper process, whose libraries are asked for their object code.
-    """
-
-    keeps_objects = False
-
-    def __init__(self) -> None:
-        self.binding, registry, self.lock = engine.toolkit(True)
-        self.codegen = registry.cpu_target.target_context.codegen()
-        self.shared: dict[str, Any] = {}
-        self.entry_library: Any = None
-        engine.add_libm(self.binding)
-        if not engine.has_entry():
-            self.entry_library, (address,) = self.build(entry.entry_text("ftrans_entry"), ["ftrans_entry"])
-            engine.set_entry(address)
-
-    def build(self, text: str, names: Sequence[str]) -> tuple[Any, list[int]]:
-        """Compile a module's text: (library, addresses of the functions named)."""
-        with self.lock:
-            library = self.codegen.create_library(names[0])
-            if self.keeps_objects:
-                library.enable_object_caching()
-            module = self.binding.parse_assembly(text)
-            module.name = names[0]
-            module.verify()
-            library.add_llvm_module(module)
-            library.finalize()
-            return library, [library.get_pointer_to_function(name) for name in names]
-
-    def share(self, functions: Sequence[Text]) -> None:
-        """Compile functions that kernels have in common, each once, and make their names known to the linker."""
-        with self.lock:
-            new = [text for text in functions if text[0] not in engine.shared]
-            if new:
-                declarations = sorted(frozenset().union(*[needs for _, _, needs in new]))
-                names = [name for name, _, _ in new]
-                library, addresses = self.build("\n".join([*declarations, *[text for _, text, _ in new]]), names)
-                for name, address in zip(names, addresses, strict=True):
-                    self.binding.add_symbol(name, address)
-                self.shared.update(dict.fromkeys(names, library))
-                engine.shared.update(names)

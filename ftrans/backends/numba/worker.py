@@ -1,6 +1,6 @@
-"""The helper process: compiles kernels that arrive on its standard input, answers with object code. See helper.py for the other end.
+"""The helper process: compiles kernels that arrive on its standard input, answers with object code.
 
-Messages, both ways, are pickles behind their length in four bytes. It gets (name, kernel) and answers with tuples:
+The other end is helper.py. Messages, both ways, are pickles behind their length in four bytes. It gets (name, kernel) and answers with tuples:
 
     ("entry", path of this file, name, object code)     once, when it is ready
     ("shared", names, object code)                      functions that the kernels after it call
@@ -21,7 +21,7 @@ import threading
 import time
 from typing import Any
 
-from . import entry, ir, service
+from . import ir, service
 
 LENGTH = 4  # bytes before a message
 NICENESS = 5  # a third of the share of a busy program; with 10 it had a tenth, and took 8 s where both cores were taken
@@ -44,10 +44,9 @@ def main() -> None:
     out = open(os.dup(1), "wb", buffering=0)  # noqa: SIM115 - open until the process ends
     os.dup2(2, 1)  # what a library prints must not end up among the answers
     requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    threading.Thread(target=receive, args=(open(0, "rb", closefd=False), requests), daemon=True).start()
-    service.Codegen.keeps_objects = True
-    library = service.codegen().entry_library
-    send(out, ("entry", __file__, "ftrans_entry", object_code(library)))
+    source = open(0, "rb", closefd=False)  # noqa: SIM115 - likewise
+    threading.Thread(target=receive, args=(source, requests), daemon=True).start()
+    send(out, ("entry", __file__, "ftrans_entry", generator().entry_code))
     sent: set[str] = set()
     while True:
         try:
@@ -83,23 +82,14 @@ def compiled(name: str, kernel: Any, sent: set[str]) -> list[Any]:
     answers: list[Any] = []
     try:
         start = time.perf_counter()
-        generator = service.codegen()
         emitted = ir.emit(kernel, name)
-        generator.share(emitted.shared)
-        library, _ = generator.build(emitted.text, [name])
-        code = object_code(library)
-        milliseconds = (time.perf_counter() - start) * 1e3
-        new = {id(generator.shared[f]): generator.shared[f] for f, _, _ in emitted.shared if f not in sent}
-        for shared in new.values():
-            names = [f for f, where in generator.shared.items() if where is shared]
-            answers.append(("shared", names, object_code(shared)))
+        missing = [text for text in emitted.shared if text[0] not in sent]
+        if missing:
+            names = [f for f, _, _ in missing]
+            answers.append(("shared", names, generator().object_code(joined(missing))))
             sent.update(names)
-        answers.append(("kernel", name, code, emitted.cost, milliseconds))
+        code = generator().object_code(emitted.text)
+        answers.append(("kernel", name, code, emitted.cost, (time.perf_counter() - start) * 1e3))
     except Exception as error:  # the other side tells it in explain()
-        answers = [("error", name, f"{type(error).__name__}: {error}")]
+        answers.append(("error", name, f"{type(error).__name__}: {error}"))
     return answers
-
-
-def object_code(library: Any) -> bytes:
-    """The relocatable object that LLVM made of a library."""
-    return bytes(library._get_compiled_object())
