@@ -143,6 +143,8 @@ def pick(fun: Any, args: tuple[Any, ...], kwargs: dict[str, Any], argnums: Argnu
     places: list[int | str] = []
     for a in wanted:
         places.append(place_of(fun, args, kwargs, a, who))
+    if len(set(places)) < len(places):
+        raise ArgumentError(at_line(f"{who}: argnums={wanted} names an argument twice"))
     trees = [args[p] if isinstance(p, int) else kwargs[p] for p in places]
     leaves, tree = pytree.flatten(trees)
     return Picked(places, single, trees, leaves, tree, args, kwargs)
@@ -234,11 +236,35 @@ def trace_call(
                     outs.append(lift(t, x))
     if t.snapshots:
         check_snapshots(t)
+    if t.written:
+        written = [k for k, i in enumerate(t.inputs) if i in t.written]
+        check_overlaps(written, [x for x, _ in inputs] + [x for _, x, _ in t.ids.values()], owner_name(who, fun))
     j = jaxpr_of(t, [x.i for x in outs])
     traced = Call(j, [value for value, _ in inputs] + t.consts, out_tree, t)
     if has_aux:
         traced.aux = Aux(aux_leaves, aux_tree, slots)
     return traced
+
+
+def check_overlaps(written: Sequence[int], arrays: Sequence[Any], name: str) -> None:
+    """Raise when one of the arrays that a function writes to shares memory with another that it uses.
+
+    The write would change the other one too, which the trace does not know.
+    """
+    for k in written:
+        for i, x in enumerate(arrays):
+            if i != k and (x is arrays[k] if isinstance(x, Tracer) else isinstance(x, np.ndarray) and overlap(x, arrays[k])):
+                raise WriteError(
+                    at_line(
+                        f"{name} writes to its argument leaf {k}, which shares memory with another array that it uses",
+                        hint="pass a copy of one of them: x.copy()",
+                    )
+                )
+
+
+def overlap(x: np.ndarray[Any, Any], y: Any) -> bool:
+    """Whether two arrays may share memory (judged by their bounds)."""
+    return isinstance(y, np.ndarray) and not isinstance(y, Tracer) and np.may_share_memory(x, y)
 
 
 @dataclass

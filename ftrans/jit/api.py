@@ -24,7 +24,7 @@ from ..core.jaxpr import Jaxpr
 from ..core.reads import outcome_key
 from ..core.run import run_traced
 from ..core.trace import Tracer, current
-from ..core.wrap import Call, decorator, input_of, parameter_names, trace_call
+from ..core.wrap import Call, check_overlaps, decorator, input_of, parameter_names, trace_call
 from ..errors import ArgumentError, FtransWarning, MutationWarning, StaticArgumentError, at_line, shown
 from ..lowering.tape import GuardFailure
 from ..transforms.simplify import simplify
@@ -41,12 +41,13 @@ MAX_TRACES = 64  # traces kept for one signature; beyond that the function runs 
 class Variant:
     """One trace of the function: the guards it took, what it captured, and its programs."""
 
-    __slots__ = ("captured", "consts", "guards", "jaxpr", "make", "out_tree", "programs", "sources")
+    __slots__ = ("captured", "consts", "guards", "jaxpr", "make", "out_tree", "programs", "sources", "written")
 
     def __init__(self, call: Call, jaxpr: Jaxpr, guards: tuple[Any, ...], captured: Captured) -> None:
         self.jaxpr, self.guards, self.captured = jaxpr, guards, captured
         self.out_tree = call.out_tree
         self.make = treecode.maker(call.out_tree)
+        self.written = [k for k, i in enumerate(call.trace.inputs) if i in call.trace.written]
         self.programs: Tiered = tiered(jaxpr, True)
         originals = {i: x for i, x, _ in call.trace.ids.values() if isinstance(x, ndarray)}
         positions = call.jaxpr.invars[call.n_in :]
@@ -227,6 +228,8 @@ class Jitted:
     def attempt(self, entry: Entry, variant: Variant, values: Sequence[Any], mode: str | None = None, retrace: Any = None) -> Any:
         """Run a trace's program; when a guard fails, the trace that belongs to its outcome, or a new one."""
         given = 0
+        if variant.written:
+            check_overlaps(variant.written, [*values, *variant.sources], f"jit({self.__name__})")
         while True:
             try:
                 outs = variant.programs.run([*values, *variant.sources], mode or self.effective_mode(), given)
@@ -236,6 +239,8 @@ class Jitted:
                 match = next((v for v in entry.variants if v.guards[:given] == outcomes and v.valid()), None)
                 if match is not None:
                     variant = match
+                    if variant.written:
+                        check_overlaps(variant.written, [*values, *variant.sources], f"jit({self.__name__})")
                     continue
                 inputs = [input_of(x, lambda: "") for x in values]
                 tree, rebuild = retrace if retrace is not None else (simple_tree(len(values)), None)

@@ -11,6 +11,7 @@ from ..backends.numba import service
 from ..core.jaxpr import Jaxpr, pretty
 from ..core.wrap import decorator, trace_call
 from ..errors import ArgumentError, at_line
+from ..lowering.group import Group
 from ..lowering import cost, fuse
 from ..lowering.loops import print_loops
 from ..transforms.abstract import abstract_input
@@ -81,7 +82,7 @@ class Compiled:
 
 def describe(item: Any) -> str:
     """One item of a plan as text."""
-    if isinstance(item, fuse.Group):
+    if isinstance(item, Group):
         return f"kernel of {len(item.eqns)} equations, sizes {list(item.nest.sizes)}:\n" + indent(print_loops(item.kernel))
     return f"numpy: {item.op!r}"
 
@@ -142,7 +143,7 @@ def explain(fun: Callable[..., Any]) -> Callable[..., str]:
             lowered.as_text("jaxpr"),
             f"after simplify: {len(lowered.simplified.eqns)} equations",
             lowered.as_text("simplified"),
-            f"after fuse: {len(kernels)} kernels, {sum([not isinstance(i, fuse.Group) for i in lowered.plan])} NumPy steps",
+            f"after fuse: {len(kernels)} kernels, {sum([not isinstance(i, Group) for i in lowered.plan])} NumPy steps",
             lowered.as_text("loops"),
             f"compile: {len(new)} of {len(kernels)} kernels were new; {sum(milliseconds):.1f} ms in all",
             f"break-even: a call gains {gain * 1e6:.2f} µs by the cost model, compiling its kernels costs {price * 1e3:.1f} ms"

@@ -188,7 +188,7 @@ def threshold(price: float) -> float:
     if not price:
         return 0.0
     if config.helper and not helper.unavailable:
-        return BACKGROUND * (price + (0.0 if helper.running else cost.START))
+        return BACKGROUND * (price + (0.0 if helper.running else cost.START_HELPER))
     return price + (0.0 if service.is_ready() else cost.START)
 
 

@@ -21,6 +21,7 @@ from . import products, reductions, selecting, shapes
 from .args import array, axes_of, axis_of
 from .creation import eye
 from .dispatch import functions, implements, store_out
+from .pointwise import as_scalar
 
 
 def needs(name: str) -> UnsupportedError:
@@ -72,7 +73,7 @@ def p_norm(x: Any, p: Any, axes: tuple[int, ...], keepdims: Any) -> Any:
         return ops.power(total, root)
     zero = ops.equal(total, 0)
     nonzero = ops.select(zero, total.a.dtype.type(1), total)
-    return ops.select(zero, total.a.dtype.type(0), ops.power(nonzero, root))
+    return as_scalar(ops.select(zero, total.a.dtype.type(0), ops.power(nonzero, root)))
 
 
 def of_vectors(x: Any, p: Any, axes: tuple[int, ...], keepdims: Any) -> Any:

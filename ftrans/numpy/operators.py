@@ -20,7 +20,9 @@ from ..core.trace import Tracer, binary, bind, current, has_value, lift, unary, 
 from ..errors import DtypeError, ShapeError, UnexpectedTracerError, at_line
 from ..ops import elementwise as ops
 from ..ops.structural import Weaken, convert
+from .args import array
 from .products import matmul
+from .products import product as matrix_product
 
 BINARY: dict[str, tuple[Primitive, str]] = {
     "add": (ops.Add(), "+"), "sub": (ops.Sub(), "-"), "mul": (ops.Mul(), "*"), "truediv": (ops.Div(), "/"),
@@ -129,7 +131,9 @@ def power(x: Any, y: Any, modulo: None = None, /) -> Any:
 
 def product(x: Any, y: Any, /) -> Any:
     """`x @ y`."""
-    return matmul(x, y) if traceable(x) and traceable(y) else NotImplemented
+    if not (traceable(x) and traceable(y)):
+        return NotImplemented
+    return matmul(x, y) if current.trace is None else matrix_product(array(x), array(y))
 
 
 def install(name: str, function: Callable[..., Any]) -> None:

@@ -16,6 +16,7 @@ from ..ops.sorting import SearchSorted, argsort
 from ..ops.structural import convert
 from .args import array
 from .dispatch import function_of, implements, store_out
+from .shapes import asarray
 
 
 @implements(np.where)
@@ -216,7 +217,7 @@ def as_scalar(x: Any) -> Any:
 @implements(np.real_if_close)
 def real_if_close(a: Any, tol: Any = 100) -> Any:
     """The real part, if all imaginary parts are close to zero; the dtype of the result depends on values, which are read."""
-    x = array(a)
+    x = asarray(a)
     if x.a.dtype.kind != "c":
         return x
     if tol > 1:

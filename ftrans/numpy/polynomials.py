@@ -27,6 +27,14 @@ def powers(n: int) -> Any:
     return ops.sub(n, bind(Iota(n, np.dtype(np.int64))))
 
 
+def coefficients(p: Any) -> Any:
+    """A polynomial as an array of at least one dimension."""
+    c = array(p)
+    if not c.a.ndim:
+        raise TypeError(at_line("the coefficients of a polynomial must be an array of at least one dimension"))
+    return c
+
+
 @implements(np.polyval)
 def polyval(p: Any, x: Any) -> Any:
     """The polynomial p[0] * x**(n-1) + ... + p[n-1] at x, as `numpy.polyval`; differentiable in both.
@@ -34,14 +42,12 @@ def polyval(p: Any, x: Any) -> Any:
     >>> float(ft.grad(np.polyval, 1)(np.array([1.0, 0.0, 5.0]), 3.0))
     6.0
     """
-    coefficients, at = array(p), array(x)
-    if not coefficients.a.ndim:
-        raise TypeError(at_line("polyval: the coefficients must be an array of at least one dimension"))
+    c, at = coefficients(p), array(x)
     if at.a.weak:
         at = convert(at, at.a.dtype)
     total = zeros_like(at)
-    for k in range(coefficients.a.shape[0]):
-        total = ops.add(ops.mul(total, at), coefficients[k])
+    for k in range(c.a.shape[0]):
+        total = ops.add(ops.mul(total, at), c[k])
     return total
 
 
@@ -56,7 +62,7 @@ def order_of(m: Any, what: str) -> int:
 @implements(np.polyder)
 def polyder(p: Any, m: int = 1) -> Any:
     """The m-th derivative of a polynomial, as `numpy.polyder`."""
-    c = array(p)
+    c = coefficients(p)
     for _ in range(order_of(m, "derivative")):
         n = c.a.shape[0] - 1
         c = ops.mul(c[:-1], powers(n) if n > 0 else array(np.zeros(0, np.int64)))
@@ -72,7 +78,7 @@ def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
         constants = broadcast(ops.mul(reshape(constants, ()), 1.0), (times,))
     if constants.a.shape[0] < times:
         raise ValueError(at_line("k must be a scalar or a rank-1 array of length 1 or >m."))
-    c = array(p)
+    c = coefficients(p) if times else array(p)
     for j in range(times):
         c = concatenate([ops.div(c, powers(c.a.shape[0])), constants[j : j + 1]])
     return c

@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..core.primitive import Primitive
-from ..core.trace import Tracer, bind
+from ..core.trace import Tracer, bind, current
 from ..errors import ShapeError, at_line
 from ..ops.contraction import DotGeneral, dot_general
 from ..ops.elementwise import conj, mul, sub
 from ..ops.structural import broadcast, convert, reduce_sum, reshape
 from .args import array, axes_of, axis_of, dtype_of, refuse
-from .dispatch import implements, register_ufunc, store_out
+from .dispatch import implements, register_ufunc, store_out, without_tracers
 from .joining import stack
 from .shapes import moveaxis
+
+
+def a_ufunc(theirs: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a function as what a ufunc of NumPy does on tracers. While no trace is open the ufunc itself is called."""
+
+    def register(ours: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(ours)
+        def function(*args: Any, **options: Any) -> Any:
+            if current.trace is None:
+                args, options = without_tracers((args, options))
+                return theirs(*args, **options)
+            return ours(*args, **options)
+
+        return function if theirs is None else register_ufunc(theirs, function)
+
+    return register
 
 
 def finished(new: Any, out: Any, dtype: Any, name: str) -> Any:
@@ -25,6 +43,7 @@ def finished(new: Any, out: Any, dtype: Any, name: str) -> Any:
     return new if out is None else store_out(out, new, name)
 
 
+@a_ufunc(np.matmul)
 def matmul(
     x1: Any, x2: Any, /, out: Any = None, *, dtype: Any = None, casting: Any = None, order: Any = None, **options: Any
 ) -> Any:
@@ -182,6 +201,7 @@ def kron(a: Any, b: Any) -> Any:
     return reshape(mul(wide, tall), tuple([p * q for p, q in zip(left, right, strict=True)]))
 
 
+@a_ufunc(np.vecdot)
 def vecdot(x1: Any, x2: Any, /, out: Any = None, *, axis: Any = -1, dtype: Any = None, **options: Any) -> Any:
     """As `numpy.vecdot`: the sum of conj(x1) * x2 over an axis."""
     refuse("vecdot", **{k: v for k, v in options.items() if k not in ("casting", "order", "subok")})
@@ -200,6 +220,7 @@ def need(who: str, x: Tracer, y: Tracer, left: int, right: int) -> None:
         )
 
 
+@a_ufunc(getattr(np, "matvec", None))  # NumPy 2.2 and later
 def matvec(x1: Any, x2: Any, /, out: Any = None, *, dtype: Any = None, **options: Any) -> Any:
     """As `numpy.matvec`: (..., m, n) and (..., n) give (..., m)."""
     x, y = array(x1), array(x2)
@@ -209,6 +230,7 @@ def matvec(x1: Any, x2: Any, /, out: Any = None, *, dtype: Any = None, **options
     return finished(reshape(new, new.a.shape[:-1]), out, dtype, "matvec")
 
 
+@a_ufunc(getattr(np, "vecmat", None))  # NumPy 2.2 and later
 def vecmat(x1: Any, x2: Any, /, out: Any = None, *, dtype: Any = None, **options: Any) -> Any:
     """As `numpy.vecmat`: conj of (..., n) and (..., n, m) give (..., m)."""
     x, y = conjugated(array(x1)), array(x2)
@@ -240,13 +262,6 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axi
         y2 = y[..., 2]
         parts = [mul(x1, y2), -mul(x0, y2), last]
     return stack(parts, axis_of(axisc, last.ndim + 1, "cross"))
-
-
-register_ufunc(np.matmul, matmul)
-register_ufunc(np.vecdot, vecdot)
-for ufunc, ours in ((getattr(np, "matvec", None), matvec), (getattr(np, "vecmat", None), vecmat)):
-    if ufunc is not None:  # NumPy 2.2 and later
-        register_ufunc(ufunc, ours)
 
 
 __all__ = ["matmul", "dot", "vdot", "inner", "outer", "tensordot", "kron", "vecdot", "matvec", "vecmat", "cross"]

@@ -127,6 +127,13 @@ def one_sided(f: Any, k: int, h: Any, n: int, edge_order: int, end: bool) -> Any
 def slope(f: Any, k: int, h: Any, edge_order: int) -> Any:
     """The derivative of samples along axis k."""
     n = f.a.shape[k]
+    if n < edge_order + 1:
+        raise ValueError(
+            at_line(
+                "Shape of array too small to calculate a numerical gradient, at least (edge_order + 1) elements are required.",
+                hint=f"the array has the shape {f.a.shape}",
+            )
+        )
     before, middle, after = [part(f, k, j, n - 2) for j in range(3)]
     if not h.a.ndim:
         inner = ops.div(ops.sub(after, before), ops.mul(2.0, h))
@@ -151,13 +158,6 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     hs = spacings(x, varargs, axes)
     if edge_order > 2:
         raise ValueError(at_line("'edge_order' greater than 2 not supported"))
-    if any([x.a.shape[k] < edge_order + 1 for k in axes]):
-        raise ValueError(
-            at_line(
-                "Shape of array too small to calculate a numerical gradient, at least (edge_order + 1) elements are required.",
-                hint=f"the array has the shape {x.a.shape}",
-            )
-        )
     out = tuple([slope(x, k, h, edge_order) for k, h in zip(axes, hs, strict=True)])
     return out[0] if len(axes) == 1 else out
 
@@ -184,19 +184,19 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: Any = -1) -> Any:
 @implements(np.unwrap)
 def unwrap(p: Any, discont: Any = None, axis: Any = -1, *, period: Any = 2 * np.pi) -> Any:
     """Angles without jumps of more than half a period, as `numpy.unwrap`."""
-    x, whole = array(p), array(period)
+    x, whole = array(p), period
     k = axis_of(axis, x.a.ndim, "unwrap")
     dd = steps(x, k)
     total = ops.add(dd, whole)  # for its dtype
     if total.a.dtype.kind in "iu":
-        high, ambiguous = ops.floor_divide(whole, 2), ops.equal(ops.remainder(whole, 2), 0)
+        high, ambiguous = whole // 2, whole % 2 == 0
     else:
-        high, ambiguous = ops.div(whole, 2), True
-    low = ops.neg(high)
+        high, ambiguous = whole / 2, True
+    low = -high
     jump = ops.add(ops.remainder(ops.sub(dd, low), whole), low)
     up = ops.logical_and(ops.logical_and(ops.equal(jump, low), ops.greater(dd, 0)), ambiguous)
-    jump = ops.select(up, convert(high, jump.a.dtype), jump)
-    limit = ops.div(whole, 2) if discont is None else discont
+    jump = ops.select(up, convert(array(high), jump.a.dtype), jump)
+    limit = whole / 2 if discont is None else discont
     correction = ops.sub(jump, dd)
     correction = ops.select(ops.less(ops.absolute(dd), limit), scalar(0, correction.a.dtype), correction)
     rest = ops.add(part(x, k, 1, x.a.shape[k]), cumsum(correction, k))
@@ -277,6 +277,8 @@ def convolve(a: Any, v: Any, mode: Any = "full") -> Any:
 @implements(np.correlate)
 def correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
     """The sums of a[n + k] * conj(v[n]), as `numpy.correlate`."""
+    if not array(a).a.ndim or not array(v).a.ndim:
+        raise ShapeError(at_line("correlate: the operands must be one-dimensional"))
     x, y = operands("correlate", a, v)
     if y.a.dtype.kind == "c":
         y = ops.conj(y)

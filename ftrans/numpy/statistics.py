@@ -138,10 +138,10 @@ def bincount_(x: Any, /, weights: Any = None, minlength: Any = 0, *, length: Any
     i = array(x)
     if i.a.ndim != 1:
         raise ValueError(at_line(f"bincount: x must be one-dimensional, got shape {i.a.shape}"))
-    if i.a.size and not np.can_cast(i.a.dtype, np.int64, "safe"):
-        raise TypeError(at_line(f"bincount: x must be integers that fit in int64, got dtype {i.a.dtype}"))
+    if i.a.dtype.kind not in "iub":
+        raise TypeError(at_line(f"bincount: x must be integers, got dtype {i.a.dtype}"))
     w = None
-    if weights is not None:
+    if weights is not None and i.a.size:  # NumPy counts in int64 where x is empty, whatever the weights
         w = array(weights)
         if not np.can_cast(w.a.dtype, np.float64, "safe"):
             raise TypeError(at_line(f"bincount: weights must be real numbers, got dtype {w.a.dtype}"))

@@ -17,8 +17,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from . import entry
-from .ops import LIBM
+from . import entry, vecmath
 
 Entry = Callable[[list[Any]], bool]
 
@@ -46,7 +45,7 @@ def is_x86() -> bool:
 
 def add_libm(binding: Any) -> None:
     """Make sure that every C function a kernel may call is found, where the process does not export it already."""
-    names = {"sin", "cos", "tan", "fmod", *LIBM.values()}
+    names = {"fmod", *vecmath.LIMITED}
     missing = [x for name in names for x in (name, name + "f") if binding.address_of_symbol(x) is None]
     if missing:
         libm = ctypes.CDLL(ctypes.util.find_library("m") or ctypes.util.find_library("msvcrt"))

@@ -16,6 +16,7 @@ import os
 import pickle
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import deque
@@ -59,6 +60,7 @@ class Helper:
         if process is not None:
             process.stdin.close()
             process.stdout.close()
+            self.close_errors()
             process.returncode = 0  # not ours to wait for
         self.lock = threading.RLock()
         self.process: subprocess.Popen[bytes] | None = None
@@ -67,6 +69,7 @@ class Helper:
         self.incoming = bytearray()
         self.arrived: deque[Any] = deque()
         self.ready = False
+        self.errors: Any = None  # the file that the helper's error output goes to
         self.heard = self.next_poll = 0.0
 
     # What tiers call
@@ -141,12 +144,14 @@ class Helper:
         code = f"import sys; sys.path[:] = {path!r}; from ftrans.backends.numba import worker; worker.main()"
         environment = os.environ | dict.fromkeys(THREADS, "1")
         try:
+            self.errors = tempfile.TemporaryFile()
             # A group of its own: Ctrl-C at the terminal is not for it. -P: no file of the working directory is imported by chance.
             self.process = subprocess.Popen(
-                [python, "-P", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                [python, "-P", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
                 bufsize=0, env=environment, process_group=0,
             )  # fmt: skip
         except (OSError, ValueError, subprocess.SubprocessError) as error:
+            self.close_errors()
             self.unavailable = f"no helper process can be started ({type(error).__name__}: {error})"
             return False
         for pipe in (self.process.stdin, self.process.stdout):
@@ -245,20 +250,20 @@ class Helper:
         except subprocess.TimeoutExpired:
             process.kill()
             status = process.wait()
-        waiting = self.waiting
+        waiting, said = self.waiting, self.last_words()
         self.drop(process)
         if not waiting:
             return
         first = next(iter(waiting))
         if not was_ready:
-            self.unavailable = f"the helper process ended with status {status} before it was ready"
+            self.unavailable = f"the helper process ended with status {status} before it was ready{said}"
         elif self.starts >= STARTS:
             self.unavailable = f"{STARTS} helper processes have died"
         else:
             kernel = waiting[first]
             self.deaths[kernel] = self.deaths.get(kernel, 0) + 1
             if self.deaths[kernel] >= DEATHS:
-                self.failed[kernel] = f"the helper process died {DEATHS} times while it compiled this kernel (status {status})"
+                self.failed[kernel] = f"the helper process died {DEATHS} times while it compiled this kernel (status {status}){said}"
                 del waiting[first]
         if waiting and not self.unavailable and self.start():
             for kernel in waiting.values():
@@ -273,12 +278,25 @@ class Helper:
             process.wait()
             self.drop(process)
 
+    def last_words(self) -> str:
+        """The last line of the helper's error output, for a message."""
+        self.errors.seek(0)
+        lines = self.errors.read().decode(errors="replace").split("\n")
+        said = [line for line in lines if line.strip()]
+        return f": {said[-1].strip()}" if said else ""
+
+    def close_errors(self) -> None:
+        if self.errors is not None:
+            self.errors.close()
+            self.errors = None
+
     def drop(self, process: subprocess.Popen[bytes]) -> None:
         """Forget a process that has ended."""
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.close()
         process.stdout.close()
+        self.close_errors()
         self.process, self.waiting, self.ready = None, {}, False
         self.outgoing.clear()
         self.incoming.clear()

@@ -2,7 +2,7 @@
 
 `RULES[name, kind]` writes the operation for values of a kind: "f" float, "i" signed, "u" unsigned integer, "b" bool.
 Floating-point + - * / sqrt and comparisons are single IEEE instructions without fast-math flags, so they give NumPy's
-bits. Functions without a rule are looked up among the vector routines, then in libm.
+bits. Functions without a rule are looked up among the vector routines.
 """
 
 from __future__ import annotations
@@ -19,10 +19,7 @@ from .real import INF, NAN
 KINDS = {dtype: {"b": "b", "u": "u", "i": "i", "f": "f"}[dtype[0]] for dtype in ITEMSIZE}
 """b, u, i or f, by dtype."""
 
-LIBM = {"erf": "erf", "erfc": "erfc"}
-"""The C function of operations that have neither a rule nor a vector routine, by builder name; float32 adds an f."""
-
-COST = {"routine": 15, "libm": 100, "division": 5}
+COST = {"routine": 15, "division": 5}
 """Rough cost of one element in tenths of a nanosecond, where it is not 1. It decides when the GIL is released."""
 
 
@@ -52,27 +49,23 @@ class IRBuilder(Builder[Val]):
         return result if result.dtype == dtype or name in PREDICATES else Val(result.name, dtype)
 
     def _function(self, name: str, *args: Val) -> Val:
-        """A call of a vector routine or of libm."""
+        """A call of a vector routine."""
         dtype = args[0].dtype
         type_ = REGISTER[dtype]
         if KINDS[dtype] != "f":
             raise TypeError(f"kernels have no {name} of {dtype}: convert to float64 first")
-        if name in vecmath.ROUTINES:
-            self.cost += COST["routine"]
-            forms = vecmath.routine(name, type_)
-            self.routines.append(forms)
-            values = ", ".join(f"{type_} {x.name}" for x in args)
-            if self.inline:
-                assert forms.inlined is not None, f"{name} cannot be inlined"
-                return Val(self.f.let(f"call {type_} @{forms.inlined[0]}({values})"), dtype)
-            variant = f"_ZGV_LLVM_N{vecmath.LANES}{'v' * len(args)}_{forms.scalar[0]}({forms.vector[0]})"
-            promise = f'nounwind willreturn memory(none) "vector-function-abi-variant"="{variant}"'
-            return Val(self.f.let(f"call {type_} @{forms.scalar[0]}({values}) {promise}"), dtype)
-        if name not in LIBM:
+        if name not in vecmath.ROUTINES:
             raise TypeError(f"kernels have no operation {name}")
-        self.cost += COST["libm"]
-        suffix = "f" if type_ == "float" else ""
-        return Val(self.f.call(type_, LIBM[name] + suffix, *[f"{type_} {x.name}" for x in args]), dtype)
+        self.cost += COST["routine"]
+        forms = vecmath.routine(name, type_)
+        self.routines.append(forms)
+        values = ", ".join(f"{type_} {x.name}" for x in args)
+        if self.inline:
+            assert forms.inlined is not None, f"{name} cannot be inlined"
+            return Val(self.f.let(f"call {type_} @{forms.inlined[0]}({values})"), dtype)
+        variant = f"_ZGV_LLVM_N{vecmath.LANES}{'v' * len(args)}_{forms.scalar[0]}({forms.vector[0]})"
+        promise = f'nounwind willreturn memory(none) "vector-function-abi-variant"="{variant}"'
+        return Val(self.f.let(f"call {type_} @{forms.scalar[0]}({values}) {promise}"), dtype)
 
     def where(self, condition: Val, x: Val, y: Val) -> Val:
         return self.select(condition.name, x, y)

@@ -24,7 +24,7 @@ EXP_Q = (
 """(exp(r) - 1 - r) / r**2 on |r| <= 0.34658, Chebyshev, degree 9."""
 
 
-def _expm1_reduced(f: Real, x: str) -> tuple[str, str, str]:
+def expm1_reduced(f: Real, x: str) -> tuple[str, str, str]:
     """x = k ln 2 + r -> (p, tail, k) with exp(r) - 1 = p + tail and k an i64."""
     k_real, k, _ = f.round_to_int(x, INV_LN2)
     first = f.fma(k_real, f.const(-LN2_HI), x)
@@ -35,7 +35,7 @@ def _expm1_reduced(f: Real, x: str) -> tuple[str, str, str]:
     return p, f.add(f.sub(r, p), second), k
 
 
-def _scaled(f: Real, x: str, k: str) -> str:
+def scaled(f: Real, x: str, k: str) -> str:
     """x * 2**k in two exact steps and one rounding, for k that a single power of two cannot hold."""
     half = f.integer("ashr", k, 1)
     return f.mul(f.mul(x, f.power_of_two(half)), f.power_of_two(f.integer("sub", k, half)))
@@ -46,7 +46,7 @@ def exp(f: Real, x: str) -> str:
     k_real, k, _ = f.round_to_int(x, INV_LN2)
     r = f.fma(k_real, f.const(-LN2_LO), f.fma(k_real, f.const(-LN2_HI), x))
     p = f.fma(f.mul(r, r), f.horner(r, EXP_Q), r)
-    return _scaled(f, f.add(p, f.const(1.0)), k)
+    return scaled(f, f.add(p, f.const(1.0)), k)
 
 
 def exp2(f: Real, x: str) -> str:
@@ -56,12 +56,12 @@ def exp2(f: Real, x: str) -> str:
     t = f.mul(r, f.const(LN2))
     t_tail = f.fma(r, f.const(LN2_REST), f.fma(r, f.const(LN2), f.neg(t)))
     p = f.add(t, f.fma(f.mul(t, t), f.horner(t, EXP_Q), t_tail))
-    return _scaled(f, f.add(p, f.const(1.0)), k)
+    return scaled(f, f.add(p, f.const(1.0)), k)
 
 
 def _half_expm1(f: Real, x: str) -> tuple[str, str]:
     """(exp(x) - 1) / 2 as a sum of two doubles, for -60 < x < 709.7."""
-    p, tail, k = _expm1_reduced(f, x)
+    p, tail, k = expm1_reduced(f, x)
     scale = f.power_of_two(f.integer("sub", k, 1))
     constant, scaled = f.sub(scale, f.const(0.5)), f.mul(scale, p)  # both exact
     total = f.add(constant, scaled)
@@ -90,8 +90,8 @@ def tanh(f: Real, x: str) -> str:
 
 def _half_exp(f: Real, x: str) -> str:
     """exp(x) / 2 without overflow before its own, for 0 <= x."""
-    p, tail, k = _expm1_reduced(f, f.clamp(x, -1.0, 711.0))
-    return _scaled(f, f.add(f.add(p, tail), f.const(1.0)), f.integer("sub", k, 1))
+    p, tail, k = expm1_reduced(f, f.clamp(x, -1.0, 711.0))
+    return scaled(f, f.add(f.add(p, tail), f.const(1.0)), f.integer("sub", k, 1))
 
 
 def cosh(f: Real, x: str) -> str:
@@ -283,11 +283,11 @@ def power(f: Real, x: str, y: str) -> str:
     product_tail = f.fma(y, low, product_tail)
     clamped = f.clamp(product, -746.0, 710.0)
     product_tail = f.select(f.compare("oeq", clamped, product), product_tail, f.const(0.0))
-    p, tail, k = _expm1_reduced(f, clamped)
+    p, tail, k = expm1_reduced(f, clamped)
     one = f.add(p, f.const(1.0))
     one_tail = f.add(f.sub(p, f.sub(one, f.const(1.0))), tail)
     value = f.add(one, f.fma(one, product_tail, one_tail))
-    return power_edges(f, x, y, size, _scaled(f, value, k))
+    return power_edges(f, x, y, size, scaled(f, value, k))
 
 
 def power_edges(f: Real, x: str, y: str, size: str, value: str) -> str:

@@ -8,7 +8,7 @@ problem, sin, cos and tan, hand arguments beyond HUGE to libm.
 loop of a kernel calls the vector form: so a loop with 200 calls compiles in 30 ms, where inlined it would take a
 second. A loop with few of them has them inlined, which makes it up to 20 % faster.
 
-The mathematics is in vecexp.py, veccircle.py and, for float32, vecsingle.py; this file is the table of routines and
+The mathematics is in vecexp.py, veccircle.py, vecerf.py and, for float32, vecsingle.py; this file is the table of routines and
 their form as functions.
 """
 
@@ -18,7 +18,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
-from . import veccircle, vecexp, vecsingle
+from . import veccircle, vecerf, vecexp, vecsingle
 from .asm import Text, literal, short, vector_of
 from .real import Real
 
@@ -35,6 +35,8 @@ Routine = Callable[..., str]
 ROUTINES: dict[str, Routine] = {
     **{name: getattr(vecexp, name) for name in EXPONENTIAL},
     **{name: getattr(veccircle, name) for name in CIRCULAR},
+    "erf": vecerf.erf,
+    "erfc": vecerf.erfc,
 }
 """The functions that have a vector form, by builder name."""
 
@@ -48,7 +50,7 @@ LIMITED = frozenset({"sin", "cos", "tan"})
 """Those whose own mathematics ends at HUGE."""
 
 
-LANES = 8
+LANES = 16
 """Elements that the vector form of a routine takes at once."""
 
 

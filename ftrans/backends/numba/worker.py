@@ -1,6 +1,7 @@
 """The helper process: compiles kernels that arrive on its standard input, answers with object code.
 
-The other end is helper.py. Messages, both ways, are pickles behind their length in four bytes. It gets (name, kernel) and answers with tuples:
+The other end is helper.py. Messages, both ways, are pickles behind their length in four bytes. It gets (name, kernel) and answers
+with tuples:
 
     ("entry", path of this file, name, object code)     once, when it is ready
     ("shared", names, object code)                      functions that the kernels after it call
@@ -21,7 +22,9 @@ import threading
 import time
 from typing import Any
 
-from . import ir, service
+from . import ir
+from .asm import joined
+from .generate import generator
 
 LENGTH = 4  # bytes before a message
 NICENESS = 5  # a third of the share of a busy program; with 10 it had a tenth, and took 8 s where both cores were taken

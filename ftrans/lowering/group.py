@@ -1,0 +1,191 @@
+"""The kernel of a group of equations, and the step that runs it.
+
+    group = Maker(avals, walks).group(eqns, shape, axes, results)     # these equations in one loop nest over the shape
+    group.bind(slots)                                                 # once `compiled`: the function for the tape
+
+`walks` says of a view (a transpose, a broadcast ...) what array it walks and how, so that kernels read the array itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..core.aval import Aval
+from ..core.jaxpr import Eqn
+from ..core.primitive import Primitive
+from ..ops.structural import Convert
+from .loops import Instr, Kernel, Operand, Output
+from .nest import Access, Dims, Nest, make_nest
+from .tape import KernelStep
+
+
+@dataclass
+class Group(KernelStep):
+    """Equations that become one kernel: `kernel` is its identity, the rest its run-time arguments."""
+
+    eqns: list[Eqn]
+    ins: tuple[int, ...]
+    outs: tuple[int, ...]
+    kernel: Kernel
+    nest: Nest
+    out_avals: tuple[Aval, ...]
+    compiled: Any = None
+    table: Any = None
+
+    def overwrite(self, candidates: Sequence[int], avals: dict[int, Aval]) -> None:
+        """Store outputs into these operands, where one is walked just as the output is and nowhere else."""
+        outputs = list(self.kernel.outputs)
+        first = len(self.ins)
+        for k, (out, a) in enumerate(zip(outputs, self.out_avals, strict=True)):
+            for n, v in enumerate(self.ins):
+                free = v in candidates and self.ins.count(v) == 1 and all([n != other.inplace for other in outputs])
+                same = avals[v].shape == a.shape and avals[v].dtype == a.dtype and self.nest.walks[n] == self.nest.walks[first + k]
+                if free and same and out.reduce is None and self.kernel.inputs[n] == out.operand:
+                    outputs[k] = replace(out, inplace=n)
+                    break
+        if outputs != list(self.kernel.outputs):
+            self.kernel = replace(self.kernel, outputs=tuple(outputs))
+
+    def bind(self, slot_of: dict[int, int]) -> Callable[[list[Any]], None]:
+        """The step: allocate the outputs, run the kernel; copy operands whose layout does not fit."""
+        slots = [slot_of[v] for v in (*self.ins, *self.outs)]
+        entry = self.compiled.bind(self.table(self.nest.sizes, list(zip(slots, self.nest.walks, strict=True))))
+        checks = [s for s, joined in zip(slots, self.nest.joined[: len(self.ins)], strict=False) if joined]
+        inputs = slots[: len(self.ins)]
+        outs = list(zip(slots[len(self.ins) :], self.out_avals, self.kernel.outputs, strict=True))
+        made = [(s, a.shape, a.dtype) for s, a, out in outs if out.inplace is None]
+        over = [(s, inputs[out.inplace]) for s, _, out in outs if out.inplace is not None]
+        empty = np.empty
+
+        def many(e: list[Any]) -> None:
+            for s in checks:
+                if not e[s].flags.c_contiguous:
+                    e[s] = np.ascontiguousarray(e[s])
+            for s, shape, dtype in made:
+                e[s] = empty(shape, dtype)
+            for s, source in over:
+                e[s] = e[source]
+            if not entry(e):
+                contiguous(e, inputs)
+                for s, source in over:
+                    e[s] = e[source]
+                if not entry(e):
+                    raise AssertionError("a kernel refused contiguous operands")
+
+        if len(made) > 1 or checks or over:
+            return many
+        ((out, shape, dtype),) = made
+
+        def single(e: list[Any]) -> None:
+            e[out] = empty(shape, dtype)
+            if not entry(e):
+                many(e)
+
+        return single
+
+
+def contiguous(e: list[Any], slots: list[int]) -> None:
+    """Copy operands that are not in C order, or not aligned."""
+    for s in slots:
+        if isinstance(e[s], np.ndarray):
+            e[s] = np.array(e[s], order="C")
+
+
+def operand_names(op: Primitive, avals: tuple[Aval, ...]) -> tuple[str, ...]:
+    """The names of the dtypes that the operands are converted to."""
+    key = ("operands", avals)
+    found = op.memo.get(key)
+    if found is None:
+        found = op.memo[key] = tuple([d.name for d in op.operand_dtypes(*avals)])
+    return found
+
+
+class Maker:
+    """Makes groups from the equations of one program."""
+
+    def __init__(self, avals: dict[int, Aval], walks: dict[int, tuple[int, Dims]]) -> None:
+        self.avals, self.walks = avals, walks
+
+    def group(self, eqns: list[Eqn], shape: tuple[int, ...], axes: tuple[int, ...], results: list[Eqn]) -> Group:
+        """Build the kernel of these equations over the iteration space."""
+        made = {e.outs[0] for e in eqns}
+        reduced = [k in axes for k in range(len(shape))]
+        reads: dict[tuple[int, Dims], int] = {}
+        for eqn in eqns:
+            for v in eqn.ins:
+                root, dims = self.access(v, shape)
+                if root not in made:
+                    reads.setdefault((root, dims), len(reads))
+        accesses = [Access(self.avals[root].dtype_name, self.avals[root].ndim, dims) for root, dims in reads]
+        outs = [e.outs[0] for e in results]
+        kept = [k for k in range(len(shape)) if k not in axes]
+        for v in outs:
+            a = self.avals[v]
+            full = a.ndim == len(shape) and not axes
+            dims = tuple([k if full else (kept.index(k) if k in kept else None) for k in range(len(shape))])
+            accesses.append(Access(a.dtype_name, a.ndim, dims))
+        nest = make_nest(shape, reduced, accesses)
+        body, value = self.body(eqns, shape, reads, nest, made)
+        outputs = []
+        for n, eqn in enumerate(results):
+            operand: Operand = nest.operands[len(reads) + n]
+            kind = getattr(eqn.op, "reduction", None) if axes else None
+            outputs.append(Output(value[eqn.outs[0]], operand, kind if any(nest.reduced) else None))
+        kernel = Kernel(len(nest.sizes), nest.reduced, nest.operands[: len(reads)], tuple(body), tuple(outputs))
+        return Group(eqns, tuple([root for root, _ in reads]), tuple(outs), kernel, nest, tuple([self.avals[v] for v in outs]))
+
+    def access(self, v: int, shape: tuple[int, ...]) -> tuple[int, Dims]:
+        """What an operand reads, and how the iteration space walks it (NumPy's broadcasting included)."""
+        root, dims = self.walks.get(v, (v, None))
+        a = self.avals[v]
+        if dims is None:
+            dims = tuple(range(a.ndim))
+        lead = len(shape) - a.ndim
+        source = self.avals[root].shape
+        return root, tuple(
+            [
+                None if k < lead or (d := dims[k - lead]) is None or source[d] != n or source[d] == 1 else d
+                for k, n in enumerate(shape)
+            ]
+        )
+
+    def body(
+        self, eqns: Sequence[Eqn], shape: tuple[int, ...], reads: dict[tuple[int, Dims], int], nest: Nest, made: set[int]
+    ) -> tuple[list[Instr], dict[int, int]]:
+        """The instructions, with explicit conversions; and which value each variable is."""
+        body: list[Instr] = []
+        value: dict[int, int] = {}
+        casts: dict[tuple[int, str], int] = {}
+        first = len(reads)
+
+        def emit(op: Any, args: tuple[int, ...], dtype: str) -> int:
+            body.append(Instr(op, args, dtype))
+            return first + len(body) - 1
+
+        def cast(n: int, have: str, want: str) -> int:
+            if have == want:
+                return n
+            if (n, want) not in casts:
+                casts[n, want] = emit(Convert(np.dtype(want)), (n,), want)
+            return casts[n, want]
+
+        for eqn in eqns:
+            avals = tuple([self.avals[v] for v in eqn.ins])
+            args = []
+            for v in eqn.ins:
+                root, dims = self.access(v, shape)
+                args.append((value[root] if root in made else reads[root, dims], self.avals[root].dtype_name))
+            out = self.avals[eqn.outs[0]]
+            if getattr(eqn.op, "reduction", None) is not None:
+                n, have = args[0]
+                want = have if eqn.op.reduction in ("argmax", "argmin") else out.dtype_name  # type: ignore[attr-defined]
+                value[eqn.outs[0]] = cast(n, have, want)
+                continue
+            wanted = operand_names(eqn.op, avals)
+            converted = tuple([cast(n, have, want) for (n, have), want in zip(args, wanted, strict=True)])
+            value[eqn.outs[0]] = emit(eqn.op, converted, out.dtype_name)
+        return body, value
