@@ -40,6 +40,7 @@ INTEGERS = "I, 3", "B, B[::-1]", "J, J"
 REDUCED = "X", "X, 0", "X, axis=(0, 1), keepdims=True", "I", "F, 1", "Z", "C"
 LOGICAL = "X", "M", "M, 0", "Z"
 SETS = "J, [2, 5]", "V, T"
+IN_SET = "J[0], [2, 5]", "J, J[:1]", "V, T"
 
 CALLS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(["abs", "absolute", "negative", "positive", "sign", "square", "exp", "exp2", "expm1", "sin", "cos", "tan", "sinh",
@@ -81,10 +82,11 @@ CALLS: dict[str, tuple[str, ...]] = {
     "unique": ("J", "V", "J, True, True, True", "X, axis=0"),
     **dict.fromkeys(["unique_all", "unique_counts", "unique_inverse"], ("J",)),
     "unique_values": ("=n.sort(n.unique_values(J))",),  # NumPy's are in no order
-    **dict.fromkeys(["intersect1d", "union1d", "setdiff1d", "setxor1d", "isin"], SETS),
+    **dict.fromkeys(["intersect1d", "union1d", "setdiff1d", "setxor1d"], SETS),
+    "isin": IN_SET,
     "where": ("M, X, Y", "M, 1, X", "M"),
     "select": ("[X > 0, Y > 1], [X, Y], 7",),
-    "clip": ("X, -1, 1", "I, 1, None", "X, min=0.0"),
+    "clip": ("X, -1, 1", "I, 1, None", "B, -1, 210", "X, min=0.0"),
     "interp": ("V, T, V", "1.2, T, V"),
     **dict.fromkeys(["array", "asarray", "asanyarray", "copy"], ("X", "[1.5, s]", "Z", "s", "[[1, 2], [3, 4]]")),
     **dict.fromkeys(["ascontiguousarray", "asfortranarray", "require", "asarray_chkfinite"], ("X", "X.T", "I")),
@@ -115,14 +117,14 @@ CALLS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(["split", "array_split"], ("V, [1, 3]", "Q, 2", "X, 3, 1")),
     "hsplit": ("X, 3",), "vsplit": ("X, 2",), "dsplit": ("X[..., None], 1",),
     "tile": ("X, 2", "V, (2, 1)"), "repeat": ("X, 2", "X, [1, 2], 0", "X, J[:3], 1"),
-    "flip": ("X", "X, 0"), "flipud": ("X",), "fliplr": ("X",), "rot90": ("X", "X, 2"),
+    "flip": ("X", "X, 0", "Z"), "flipud": ("X",), "fliplr": ("X",), "rot90": ("X", "X, 2"),
     "roll": ("X, 1", "X, (1, 2), (0, 1)"),
     "pad": ("X, 1", "X, ((1, 0), (0, 2)), 'edge'", "V, 2, 'reflect'", "V, 1, constant_values=7"),
     **dict.fromkeys(["zeros", "ones", "empty"], ("0", "(0, 2), 'f4'")),
     "full": ("2, s", "(2, 3), 7", "3, 1.5, 'f4'"),
     **dict.fromkeys(["zeros_like", "ones_like"], ("X", "s", "I, float", "F, shape=(3,)")),
     "empty_like": ("E",), "full_like": ("X, s", "I, 2.5"),
-    "arange": ("4", "1, 7, 2", "0.0, 1.0, 0.25", "5.0", "3, dtype='f4'"),
+    "arange": ("4", "1, 7, 2", "0.0, 1.0, 0.25", "5.0", "3, dtype='f4'", "F[0, 1]", "0, F[1, 0], F[0, 0]", "B[1]"),
     "linspace": ("0, s, 5", "0, 1, 3, retstep=True", "0, 9, 4, dtype=int", "V[0], T, 3, axis=-1"),
     "logspace": ("0, s, 5",), "geomspace": ("1, s, 5",),
     "eye": ("3", "2, 3, 1"), "identity": ("3",), "tri": ("3", "3, 4, -1"),
@@ -131,7 +133,7 @@ CALLS: dict[str, tuple[str, ...]] = {
     "vander": ("V, 3", "J", "V, increasing=True"),
     "tril_indices_from": ("S",), "triu_indices_from": ("S",), "diag_indices_from": ("S",),
     "take": ("X, J", "X, J[:2], 1", "V, 2", "V, J + 9, mode='wrap'"), "take_along_axis": ("X, n.argsort(X, 1), 1",),
-    "choose": ("J, [Q, V[:4], T[:4]]",),
+    "choose": ("J, [Q, V[:4], T[:4]]", "[1, 0], [F[0], 2.0]"),
     "diagonal": ("S", "X, 1"), "diag": ("S", "V, 1"), "diagflat": ("F",), "trace": ("S", "S, 1", "I"),
     "put_along_axis": ("=(y := X.copy(), n.put_along_axis(y, I[:, :1] % 3, 9.0, 1))[0]",),
     "fill_diagonal": ("=(y := S.copy(), n.fill_diagonal(y, s))[0]",),
@@ -141,9 +143,9 @@ CALLS: dict[str, tuple[str, ...]] = {
     "copyto": ("=(y := X.copy(), n.copyto(y, Y, where=M))[0]",), "put": ("=(y := X.copy(), n.put(y, J, Q))[0]",),
     "delete": ("V, 1", "X, [0, 2], 1", "X, M.ravel()"), "insert": ("V, 1, s", "X, 1, Y[:, 0], 1"), "append": ("X, V", "X, Y, 0"),
     "trim_zeros": ("n.where(V > 1.5, V, 0)",), "ix_": ("J, M[0]",),
-    "unravel_index": ("J, (2, 3)",), "ravel_multi_index": ("(J % 2, J), (2, 3)",),
-    "matmul": ("X, Y.T", "V, T", "I, I.T"), "dot": ("X, Y.T", "V, T", "X, 2"), "vdot": ("X, Y", "C, C"), "inner": ("X, Y", "V, 2"),
-    "outer": ("X, V",), "tensordot": ("X, Y", "X, Y, ((1,), (1,))"), "kron": ("F, X", "V, J"), "vecdot": ("X, Y", "C, C"),
+    "unravel_index": ("J, (2, 3)", "B % 6, (2, 3)"), "ravel_multi_index": ("(J % 2, J), (2, 3)",),
+    "matmul": ("X, Y.T", "V, T", "I, I.T"), "dot": ("X, Y.T", "V, T", "X, 2", "F, 2.0"), "vdot": ("X, Y", "C, C"), "inner": ("X, Y", "V, 2", "B, 2"),
+    "outer": ("X, V",), "tensordot": ("X, Y", "X, Y, ((1,), (1,))"), "kron": ("F, X", "V, J", "Z, s"), "vecdot": ("X, Y", "C, C"),
     "matvec": ("X, Y[0]", "S, C"), "vecmat": ("C, S", "Y[0], S"), "cross": ("X, Y", "X[0], Y[0]"),
     "einsum": ("'ij,kj->ik', X, Y", "'ij->j', X", "'ij,ij', X, Y"),
     "einsum_path": ("=len(n.einsum_path('ij,kj->ik', X, Y))",),

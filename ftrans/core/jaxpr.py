@@ -123,13 +123,19 @@ class Cache(OrderedDict[Any, Any]):
     def find(self, key: Any) -> Any:
         found = self.get(key)
         if found is not None:
-            self.move_to_end(key)
+            try:
+                self.move_to_end(key)
+            except KeyError:  # another thread dropped it in between
+                pass
         return found
 
     def keep(self, key: Any, value: Any) -> Any:
         self[key] = value
         while len(self) > config.cache_size:
-            self.popitem(last=False)
+            try:
+                self.popitem(last=False)
+            except KeyError:
+                break
         return value
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from .. import pytree
-from ..errors import ArgumentError, DtypeError, FtransError, at_line, shown
+from ..errors import ArgumentError, DtypeError, FtransError, WriteError, at_line, shown
 from .aval import WEAK, Aval, aval, aval_of
 from .jaxpr import Jaxpr, jaxpr_of
 from .trace import TRACED_DTYPES, Trace, Tracer, check_dtype, check_snapshots, lift, owner_name, plain_array
@@ -300,6 +300,8 @@ def lift_output(t: Trace, x: Any, out: Any, k: int, who: str) -> Tracer:
                 f"the function given to {who} returned {shown(x)} of type {type(x).__name__}"
                 + (f" at result{path}" if path else "")
                 + ", which is not an array or a number",
-                hint="return such values as auxiliary output (has_aux=True), or not at all",
+                hint="return arrays and numbers only"
+                if who == "jit"
+                else "return such values as auxiliary output (has_aux=True), or not at all",
             )
         ) from None

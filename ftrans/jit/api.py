@@ -8,6 +8,7 @@ and each such trace is kept. What f captured from outside is compared at every c
 from __future__ import annotations
 
 import functools
+import inspect
 import operator
 import time
 import types
@@ -122,7 +123,8 @@ class Jitted:
     def bind_to(self, instance: Any) -> Jitted:
         """The jitted method of one object."""
         method = types.MethodType(self.fun, instance)
-        return Jitted(method, Static(method, self.static.argnums, self.static.argnames), self.mode, self.donate)
+        nums = [n - (n > 0) for n in as_tuple(self.static.argnums) if n != 0]  # counted with `self`, which is no argument here
+        return Jitted(method, Static(method, nums, self.static.argnames), self.mode, self.donate)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if current.trace is not None:  # inside another transformation: part of its trace
@@ -156,6 +158,8 @@ class Jitted:
         inputs = [input_of(x, lambda k=k: f"jit({self.__name__}): {name(k)}") for k, x in enumerate(leaves)]  # type: ignore[misc]
         values = [x for x, _ in inputs]
         if entry is None:
+            while len(self.entries) >= config.cache_size:  # the oldest signature goes
+                self.entries.pop(next(iter(self.entries)), None)
             entry = self.entries[key] = Entry(all([x is leaf for x, leaf in zip(values, leaves, strict=True)]))
         if config.jit == "check":
             return self.check_call(entry, inputs, tree, rebuild)
@@ -419,6 +423,14 @@ class Static:
             if 0 <= num < len(names):
                 self.names.add(names[num])
         self.names_of = names
+        kinds = parameter_kinds(fun)
+        if kinds and inspect.Parameter.VAR_KEYWORD not in kinds.values():
+            for name in sorted(self.names - set(names)):
+                raise ArgumentError(at_line(f"jit: the function has no parameter named {name!r}", hint=f"its parameters are {names}"))
+        if kinds and inspect.Parameter.VAR_POSITIONAL not in kinds.values():
+            for num in sorted(self.nums):
+                if not -len(names) <= num < len(names):
+                    raise ArgumentError(at_line(f"jit: static_argnums={num}, but the function's parameters are {names}"))
 
     def __bool__(self) -> bool:
         return bool(self.nums or self.names)
@@ -480,6 +492,14 @@ def typed(value: Any) -> Any:
     if isinstance(value, tuple):
         return (type(value), *[typed(v) for v in value])
     return (type(value), repr(value) if isinstance(value, float | complex) else value)
+
+
+def parameter_kinds(fun: Any) -> dict[str, Any]:
+    """The kind of each parameter; nothing where Python cannot tell."""
+    try:
+        return {name: p.kind for name, p in inspect.signature(fun).parameters.items()}
+    except (TypeError, ValueError):
+        return {}
 
 
 def as_tuple(x: Any) -> tuple[Any, ...]:

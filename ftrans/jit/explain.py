@@ -11,8 +11,8 @@ from ..backends.numba import service
 from ..core.jaxpr import Jaxpr, pretty
 from ..core.wrap import decorator, trace_call
 from ..errors import ArgumentError, at_line
-from ..lowering.group import Group
 from ..lowering import cost, fuse
+from ..lowering.group import Group
 from ..lowering.loops import print_loops
 from ..transforms.abstract import abstract_input
 from ..transforms.simplify import simplify

@@ -85,7 +85,8 @@ def compile_cost(kernel: Kernel) -> float:
 
 def size_of(j: Jaxpr, v: int) -> int:
     """Bytes of a variable."""
-    return j.avals[v].size * j.avals[v].dtype.itemsize
+    a = j.avals.get(v)  # a plan has scalars of its own (converted Python ints)
+    return 8 if a is None else a.size * a.dtype.itemsize
 
 
 def element_cost(eqn: Eqn, j: Jaxpr, column: int) -> float:

@@ -118,7 +118,7 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None, *,
         return staged(np.arange(start, stop, step, dtype))  # type: ignore[call-overload]
     begin, end = (array(0), array(start)) if stop is None else (array(start), array(stop))
     by = array(1 if step is None else step)
-    kind = dtype_of(dtype, promote(begin.a, end.a, by.a))
+    kind = dtype_of(dtype, np.result_type(np.int64, begin.a.dtype, end.a.dtype, by.a.dtype))  # at least int64, as in NumPy
     length = div(sub(end, begin), by)
     size = max(0, int(-(-length // 1)))
     count = convert(bind(Iota(size, np.dtype(np.int64))), kind)

@@ -247,6 +247,8 @@ def flip(m: Any, axis: Any = None) -> Any:
     """As `numpy.flip`: a view."""
     x = as_array(m)
     axes = tuple(range(x.ndim)) if axis is None else axes_of(axis, x.ndim, "flip")
+    if not x.ndim:
+        return x[()]
     return index(x, *[(n - 1, -1, n) if k in axes and n > 1 else (0, 1, n) for k, n in enumerate(x.a.shape)])
 
 

@@ -86,16 +86,21 @@ def slow_binary(op: Primitive, x: Any, y: Any) -> Any:
     return weaken(bind(op, x, y))
 
 
-# What Python's ints do differently from int64: they grow without bound, and they raise.
+def log2(x: Any) -> Any:
+    """About how many bits an int takes, as a float."""
+    return ops.log2(ops.absolute(x) + 1.0)
+
+
+# For Python's operators on ints: the exact function, and whether int64 can have the result (operands given as floats).
 INTEGER: dict[Primitive, tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]] = {
-    ops.Add(): (operator.add, lambda x, y: x + y),
-    ops.Sub(): (operator.sub, lambda x, y: x - y),
-    ops.Mul(): (operator.mul, lambda x, y: x * y),
-    ops.LeftShift(): (operator.lshift, lambda x, y: x * 2.0**y),
-    ops.Power(): (operator.pow, lambda x, y: x**y),
-    ops.Div(): (operator.truediv, lambda x, y: x / y),
-    ops.FloorDivide(): (operator.floordiv, lambda x, y: x / y),
-    ops.Remainder(): (operator.mod, lambda x, y: x / y),
+    ops.Add(): (operator.add, lambda x, y: ops.absolute(x + y) < 2.0**62),
+    ops.Sub(): (operator.sub, lambda x, y: ops.absolute(x - y) < 2.0**62),
+    ops.Mul(): (operator.mul, lambda x, y: ops.absolute(x * y) < 2.0**62),
+    ops.LeftShift(): (operator.lshift, lambda x, y: ops.absolute(log2(x) + y - 31.0) < 31.0),
+    ops.Power(): (operator.pow, lambda x, y: log2(x) * y < 62.0),
+    ops.Div(): (operator.truediv, lambda x, y: y != 0.0),
+    ops.FloorDivide(): (operator.floordiv, lambda x, y: y != 0.0),
+    ops.Remainder(): (operator.mod, lambda x, y: y != 0.0),
 }
 
 
@@ -103,9 +108,9 @@ def python_ints(op: Primitive, x: Any, y: Any) -> Any:
     """Python's result for two ints where int64 cannot have it: too large, or an error; None where it can."""
     if not (has_value(x) and has_value(y)):
         return None
-    exact, estimate = INTEGER[op]
-    size = ops.absolute(estimate(bind(Weaken(), convert(x, float)), bind(Weaken(), convert(y, float))))
-    if read(lift(current.trace, ops.less(size, 2.0**62)), "bool"):  # type: ignore[arg-type]
+    exact, fits = INTEGER[op]
+    possible = fits(weaken(convert(x, float)), weaken(convert(y, float)))
+    if possible if isinstance(possible, bool) else read(possible, "bool"):
         return None
     return exact(as_known(x), as_known(y))
 

@@ -50,6 +50,9 @@ def clip(
             raise ValueError(at_line("Passing `min` or `max` keyword argument when `a_min` and `a_max` are provided is forbidden."))
     low, high = [y if x is np._NoValue else x for x, y in ((a_min, min), (a_max, max))]
     x = array(a)
+    if x.a.dtype.kind in "iu":  # Python ints out of the dtype's bounds do not limit anything
+        low = None if type(low) is int and low <= np.iinfo(x.a.dtype).min else low
+        high = None if type(high) is int and high >= np.iinfo(x.a.dtype).max else high
     result = x = convert(x, x.a.dtype if dtype is None else dtype)
     if low is not None and low is not np._NoValue:
         result = ops.maximum(result, low)
@@ -244,6 +247,8 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     """
     values = array(fp)
     kind = np.dtype(np.complex128 if values.a.dtype.kind == "c" else np.float64)
+    if "c" in (array(x).a.dtype.kind, array(xp).a.dtype.kind):
+        raise TypeError(at_line("interp: x and xp must be real"))
     x, points, values = convert(array(x), np.float64), convert(array(xp), np.float64), convert(values, kind)
     if points.a.ndim != 1 or values.a.ndim != 1:
         raise ValueError(at_line("interp: data points must be 1-D sequences"))

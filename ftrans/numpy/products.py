@@ -118,13 +118,18 @@ def dot(a: Any, b: Any, out: Any = None) -> Any:
     if op is not None and out is None:
         return bind(op, x, y)
     if not x.ndim or not y.ndim:
-        new = mul(x, y)
+        new = mul(strong(x), strong(y))
     elif y.ndim <= 2 and x.a.shape[-1] == y.a.shape[0]:
         new = product(x, y)  # what matmul does
     else:
         check_inner("dot", x, y, x.ndim - 1, max(y.ndim - 2, 0))
         new = dot_general(x, y, (x.ndim - 1,), (max(y.ndim - 2, 0),))
     return new if out is None else store_out(out, new, "dot")
+
+
+def strong(x: Any) -> Any:
+    """A Python scalar as an array of its own dtype: these functions do not let it yield to the other operand."""
+    return convert(x, x.a.dtype) if x.a.weak else x
 
 
 def check_inner(who: str, x: Tracer, y: Tracer, i: int, j: int) -> None:
@@ -157,7 +162,7 @@ def inner(a: Any, b: Any, /) -> Any:
     """As `numpy.inner`: the sum over the last axis of both."""
     x, y = array(a), array(b)
     if not x.ndim or not y.ndim:
-        return mul(x, y)
+        return mul(strong(x), strong(y))
     check_inner("inner", x, y, x.ndim - 1, y.ndim - 1)
     return dot_general(x, y, (x.ndim - 1,), (y.ndim - 1,))
 
@@ -173,7 +178,7 @@ def outer(a: Any, b: Any, out: Any = None) -> Any:
 @implements(np.tensordot)
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     """As `numpy.tensordot`: the sum over the last n axes of a and the first n of b, or over the pairs given."""
-    x, y = array(a), array(b)
+    x, y = strong(array(a)), strong(array(b))
     try:
         left, right = axes
     except TypeError:
@@ -194,6 +199,8 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
 def kron(a: Any, b: Any) -> Any:
     """As `numpy.kron`."""
     x, y = array(a), array(b)
+    if not x.ndim or not y.ndim:
+        return mul(strong(x), strong(y))
     n = max(x.ndim, y.ndim)
     left, right = (*[1] * (n - x.ndim), *x.a.shape), (*[1] * (n - y.ndim), *y.a.shape)
     wide = reshape(x, tuple([m for k in left for m in (k, 1)]))

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.aval import promote
 from ..core.reads import read
 from ..core.trace import Copy, Tracer, bind, bind_view
 from ..errors import ShapeError, TracerIndexError, UnsupportedError, at_line
@@ -108,7 +109,7 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     rows = arrays(choices)
     which = as_array(a)
     shape = np.broadcast_shapes(which.a.shape, *[x.a.shape for x in rows])
-    kind = np.result_type(*[x.a.dtype for x in rows])
+    kind = promote(*[x.a for x in rows])
     table = concatenate([broadcast(convert(reshape(x, (1, *x.a.shape)), kind), (1, *shape)) for x in rows])
     i, check = indices_in_bounds(which, len(rows), mode, "choose")
     if mode == "raise" and bool((i < 0).any()):
@@ -376,7 +377,9 @@ def ix_(*args: Any) -> Any:
 @implements(np.unravel_index)
 def unravel_index(indices: Any, shape: Any, order: str = "C") -> Any:
     """As `numpy.unravel_index`; traced indices are not read (and not checked)."""
-    i, sizes = as_array(indices), tuple([int(n) for n in (shape if isinstance(shape, list | tuple) else (shape,))])
+    i, sizes = convert(as_array(indices), np.int64), tuple([int(n) for n in (shape if isinstance(shape, list | tuple) else (shape,))])
+    if as_array(indices).a.dtype.kind not in "iub":
+        raise TypeError(at_line(f"unravel_index: indices must be integers, got dtype {as_array(indices).a.dtype}"))
     out = []
     for n in sizes if order == "F" else sizes[::-1]:
         out.append(remainder(i, n))

@@ -20,7 +20,7 @@ from .args import array
 from .creation import zeros
 from .dispatch import function_of, implements
 from .joining import concatenate
-from .shapes import ravel
+from .shapes import asarray, ravel
 
 
 @implements(np.unique)
@@ -166,7 +166,7 @@ def isin(element: Any, test_elements: Any, assume_unique: bool = False, invert: 
         table = function_of(np.sort)(tests)
         where = minimum(function_of(np.searchsorted)(table, x), tests.a.size - 1)
         found = equal(take_rows(table, where, 0, "no"), x)
-    return logical_not(found) if invert else found
+    return asarray(logical_not(found) if invert else found)
 
 
 __all__ = [

@@ -60,7 +60,8 @@ def ascontiguousarray(a: Any, dtype: Any = None, *, like: Any = None) -> Any:
 @implements(np.asfortranarray)
 def asfortranarray(a: Any, dtype: Any = None, *, like: Any = None) -> Any:
     """As `numpy.asfortranarray`: the array itself where it lies in Fortran order, else a copy."""
-    return bind_view(Contiguous("F"), asarray(a, dtype))
+    x = asarray(a, dtype)
+    return bind_view(Contiguous("F"), x) if x.ndim else reshape_to(x, (1,))
 
 
 @implements(np.require)
@@ -349,7 +350,7 @@ def can_cast(from_: Any, to: Any, casting: str = "safe") -> bool:
 def shares_memory(a: Any, b: Any, max_work: Any = None) -> bool:
     """Whether two traced arrays are the same; views are not followed."""
     if a is b:
-        return True
+        return bool(array(a).a.size) and not array(a).a.scalar
     raise UnsupportedError(at_line("shares_memory is not supported on traced arrays", hint="ask it outside of the traced function"))
 
 

@@ -78,11 +78,20 @@ def digitize(x: Any, bins: Any, right: bool = False) -> Any:
     """The bins to which elements belong, as `numpy.digitize`; whether bins rise or fall is read from their values."""
     v, edges = array(x), array(bins)
     n = edges.a.shape[0]
-    falls = n > 1 and bool(read(ops.less(take_rows(edges, np.int64(n - 1)), take_rows(edges, np.int64(0))), "bool"))
+    if "c" in (v.a.dtype.kind, edges.a.dtype.kind):
+        raise TypeError(at_line("digitize: x and bins must be real"))
+    falls = n > 1 and some(ops.greater, edges, n)
+    if falls and some(ops.less, edges, n):
+        raise ValueError(at_line("bins must be monotonically increasing or decreasing"))
     if falls:
         turned = take_rows(edges, np.arange(n)[::-1].copy(), 0, "no")
         return ops.sub(n, bind(SearchSorted("left" if right else "right"), turned, v))
     return bind(SearchSorted("left" if right else "right"), edges, v)
+
+
+def some(test: Any, edges: Any, n: int) -> bool:
+    """Whether some element and the next pass a test; this is read."""
+    return bool(read(reduce_and_any(test(rows(edges, 0, n - 1), rows(edges, 1, n))), "bool"))
 
 
 # Quantiles

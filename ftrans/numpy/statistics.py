@@ -255,14 +255,13 @@ def histogram(a: Any, bins: Any = 10, range: Any = None, density: Any = None, we
     x, w = samples(a, weights)
     edges = edges_of(x, bins, range)
     n = edges.a.size - 1
+    if n < 1:
+        return fresh(scalar(0, np.dtype(np.int64) if w is None else w.a.dtype), (0,)), edges
     kind = np.result_type(edges.a.dtype, x.a.dtype)
     at = bind(SearchSorted("right"), convert(edges, kind), convert(x, kind))
     last = ops.equal(x, edges[-1])
-    if n:
-        at = ops.select(last, n, at)
+    at = ops.select(last, n, at)
     dtype = np.dtype(np.int64) if w is None else w.a.dtype
-    if dtype.kind == "b":
-        dtype = np.dtype(np.int64) if isinstance(bins, int) else dtype
     counts = counted(w, at, n + 2, dtype)[1 : n + 1]
     if density:
         counts = ops.div(ops.div(counts, convert(diff(edges), np.float64)), sum(counts))

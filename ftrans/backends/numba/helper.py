@@ -144,7 +144,7 @@ class Helper:
         code = f"import sys; sys.path[:] = {path!r}; from ftrans.backends.numba import worker; worker.main()"
         environment = os.environ | dict.fromkeys(THREADS, "1")
         try:
-            self.errors = tempfile.TemporaryFile()
+            self.errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the helper ends
             # A group of its own: Ctrl-C at the terminal is not for it. -P: no file of the working directory is imported by chance.
             self.process = subprocess.Popen(
                 [python, "-P", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
@@ -263,7 +263,7 @@ class Helper:
             kernel = waiting[first]
             self.deaths[kernel] = self.deaths.get(kernel, 0) + 1
             if self.deaths[kernel] >= DEATHS:
-                self.failed[kernel] = f"the helper process died {DEATHS} times while it compiled this kernel (status {status}){said}"
+                self.failed[kernel] = f"the helper process died {DEATHS} times while it compiled this (status {status}){said}"
                 del waiting[first]
         if waiting and not self.unavailable and self.start():
             for kernel in waiting.values():
