@@ -50,7 +50,8 @@ def alike(fun, *args):
         if isinstance(want, Exception) or isinstance(out, Exception):
             builtin = next(kind for kind in type(want).__mro__ if kind.__module__ == "builtins")
             kinds = (ValueError, IndexError) if builtin in (ValueError, IndexError) else builtin
-            assert isinstance(want, Exception) and isinstance(out, kinds), f"{what}\nNumPy: {want!r}\nftrans: {out!r}"
+            both = isinstance(want, Exception) and isinstance(out, kinds)
+            assert both, f"{what}\nNumPy: {want!r}\nftrans: {out!r}"
             continue
         assert isinstance(out, tuple) == isinstance(want, tuple), what
         for a, b in zip(want if isinstance(want, tuple) else (want,), out if isinstance(out, tuple) else (out,), strict=True):
@@ -162,7 +163,7 @@ ORDERS = (None, 0, 1, 2, 3, 2.5, 4, 0.5, -1, -2, -3, np.inf, -np.inf, "fro")
 def left_out(name, x):
     """Calls whose difference from NumPy is known, each with its reason."""
     return (
-        (name.startswith("histogram") or name == "edges") and x.dtype.kind == "c"  # NumPy compares them lexicographically
+        ((name.startswith("histogram") or name == "edges") and x.dtype.kind == "c")  # NumPy compares them lexicographically
         or (name.startswith("poly") and x.ndim > 1)  # NumPy's broadcast by accident, with other axes than the coefficients
         or (name == "gradient even points" and x.dtype.kind == "b")  # NumPy subtracts booleans where the points are even
     )

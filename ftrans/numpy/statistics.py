@@ -210,7 +210,7 @@ def edges_of(a: Any, bins: Any, limits: Any) -> Any:
                 hint="give the number of bins, or np.histogram_bin_edges of an array that is not traced",
             )
         )
-    if isinstance(bins, Tracer) and bins.a.ndim or not isinstance(bins, Tracer) and np.ndim(bins):
+    if (isinstance(bins, Tracer) and bins.a.ndim) or (not isinstance(bins, Tracer) and np.ndim(bins)):
         edges = array(bins)
         if edges.a.ndim != 1:
             raise ValueError(at_line("`bins` must be 1d, when an array"))

@@ -71,6 +71,7 @@ class _Emitter:
         self.sizes: list[str] = []
         self.strides: list[list[str]] = []
         self.cost = 0
+        self.heavy = False
         self.module.metadata = PLAIN
 
     def emit(self) -> Emitted:
@@ -277,16 +278,27 @@ class _Emitter:
         self.f.do(f"call void @{text[0]}({', '.join(arguments)})")
 
     def _call_elements(self, pointers: list[str], strides: list[str], count: str) -> None:
-        arguments = [f"ptr {p}" for p in pointers] + [f"i64 {s}" for s in strides] + [f"i64 {count}"]
-        self.f.do(f"call void @ft.elements({', '.join(arguments)})")
+        """Call `ft.elements`. `heavy`: with strides as sums of two numbers.
+
+        Where a stride is one number LLVM vectorises the loop for a stride of one byte only. That is just as well for cheap
+        operations, since processors gather slowly, but a routine takes 3 to 5 times as long for single elements.
+        """
+        f = self.f
+        halves = ["0" if s == "0" or not self.heavy else f.let(f"ashr i64 {s}, 1") for s in strides]
+        rests = [s if half == "0" else f.let(f"sub i64 {s}, {half}") for s, half in zip(strides, halves, strict=True)]
+        numbers = [f"i64 {n}" for n in (*rests, *(halves if self.heavy else ()), count)]
+        f.do(f"call void @ft.elements({', '.join([*[f'ptr {p}' for p in pointers], *numbers])})")
 
     # ---- the vectorised loop
 
     def _define_elements(self, sinks: list[Sink]) -> None:
         """Define `ft.elements`, with its few routines inlined or its many called; sets `cost`."""
         f, b = self._elements(sinks, inline=False)
-        if 0 < len(b.routines) <= INLINED and all(forms.inlined is not None for forms in b.routines):
-            f, b = self._elements(sinks, inline=True)
+        if b.routines:
+            inline = len(b.routines) <= INLINED and all(forms.inlined is not None for forms in b.routines)
+            self.heavy = True
+            f, b = self._elements(sinks, inline)
+        if b.inline:
             for forms in b.routines:
                 self.module.add(*forms.inlined)  # type: ignore[misc]
         elif b.routines:
@@ -302,8 +314,12 @@ class _Emitter:
     def _elements(self, sinks: list[Sink], inline: bool) -> tuple[Function, IRBuilder]:
         kernel = self.kernel
         inputs, count = len(kernel.inputs), len(kernel.inputs) + len(sinks)
-        parameters = [f"ptr noalias nocapture %p{k}" for k in range(count)] + [f"i64 %s{k}" for k in range(count)]
+        parameters = [f"ptr noalias nocapture %p{k}" for k in range(count)]
+        parameters += [f"i64 %{'rest' if self.heavy else 's'}{k}" for k in range(count)]
+        parameters += [f"i64 %half{k}" for k in range(count) if self.heavy]
         f = Function("void", "ft.elements", ", ".join([*parameters, "i64 %n"]), "noinline")
+        for k in range(count if self.heavy else 0):
+            f.do(f"%s{k} = add i64 %half{k}, %rest{k}")
         b = IRBuilder(f, inline)
         with f.loop("%n", hint="!0") as i:
             values = [self._load(f, x, k, i) for k, x in enumerate(kernel.inputs)]
