@@ -140,9 +140,7 @@ def pick(fun: Any, args: tuple[Any, ...], kwargs: dict[str, Any], argnums: Argnu
         return Picked([argnums], True, trees, *pytree.flatten(trees), args, kwargs)
     single = isinstance(argnums, (int, str, np.integer))
     wanted: Sequence[Any] = tuple(argnums) if isinstance(argnums, list | tuple | range) else (argnums,)
-    places: list[int | str] = []
-    for a in wanted:
-        places.append(place_of(fun, args, kwargs, a, who))
+    places: list[int | str] = [place_of(fun, args, kwargs, a, who) for a in wanted]
     if len(set(places)) < len(places):
         raise ArgumentError(at_line(f"{who}: argnums={wanted} names an argument twice"))
     trees = [args[p] if isinstance(p, int) else kwargs[p] for p in places]

@@ -94,8 +94,8 @@ def element_cost(eqn: Eqn, j: Jaxpr, column: int) -> float:
     nanoseconds = ELEMENT.get(eqn.op.name)
     if nanoseconds is None:
         return 0.0
-    a = j.avals[eqn.ins[-1]]
-    return 1e-9 * nanoseconds[column + (a.dtype.itemsize > 4)] * j.avals[eqn.outs[0]].size
+    out = j.avals[eqn.outs[0]]
+    return 1e-9 * nanoseconds[column + (out.dtype.itemsize > 4)] * out.size
 
 
 def rows(eqn: Eqn, j: Jaxpr) -> int:
