@@ -140,3 +140,79 @@ def test_long_programs_are_cut_into_several_kernels():
     kernels = groups(f, np.ones(100))
     assert max(len(g.eqns) for g in kernels) <= fuse.MAX_EQNS
     agree(f, np.ones(100), rtol=1e-12)
+
+
+def test_full_indexing_is_a_way_to_walk():
+    def f(x):
+        d = x[:, None, :] - x[None, :, :]
+        return np.sum(1.0 / np.sqrt(np.sum(d * d, axis=-1) + 0.1))
+
+    x = RNG.random((50, 3))
+    assert all(isinstance(item, fuse.Group) for item in plan_of(f, x))
+    agree(f, x)
+    g = ft.value_and_grad(f)
+    assert not [item for item in plan_of(g, x) if not isinstance(item, fuse.Group) and item.op.name in ("index", "put")]
+    for got, want in zip(ft.jit(g, compile="now")(x), g(x), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-11)
+
+
+def test_what_is_much_larger_than_its_operands_is_computed_where_it_is_needed():
+    def f(x, y):
+        d = x[:, None] - y
+        return (d * d).sum(), np.abs(d).max(axis=0), np.exp(-d).sum(axis=1)
+
+    kernels = groups(f, ROW, RNG.random(40))
+    assert all(max(a.ndim for a in g.out_avals) < 2 for g in kernels)
+    agree(f, ROW, RNG.random(40))
+
+
+@pytest.mark.parametrize("shape", [(500, 3), (20, 30, 2), (3, 400), (2, 100, 3), (100, 1, 5)])
+def test_short_last_axes(shape):
+    x, b = RNG.random(shape) - 0.5, RNG.random(shape[-1])
+
+    def f(x, b):
+        e = np.exp(x - x.max(axis=-1, keepdims=True))
+        return np.sin(x) * b + x, (x * x).sum(axis=-1), e / e.sum(axis=-1, keepdims=True), np.abs(x).argmax(axis=-1), (x + b).sum()
+
+    agree(f, x, b)
+    agree(f, np.asfortranarray(x), b)
+
+
+def test_the_longest_loop_is_innermost_where_the_last_axis_is_short():
+    (group,) = groups(lambda x, b: np.exp(x) + b, RNG.random((500, 3)), RNG.random(3))
+    assert group.nest.sizes == (3, 500)
+
+
+def test_large_arrays_are_overwritten_only_when_nobody_needs_them():
+    x = RNG.random((200, 100))
+    before = x.copy()
+
+    def softmax(x):
+        e = np.exp(x - x.max(axis=1, keepdims=True))
+        return e / e.sum(axis=1, keepdims=True)
+
+    def keeps_both(x):
+        e = np.exp(x)
+        return e, e - e.sum(axis=0)
+
+    def through_a_view(x):
+        e = np.exp(x)
+        t = e.T
+        s = e.sum()
+        return (e / s).sum(axis=0), np.linalg.norm(t), np.sort(t, axis=0), (e - s) * 2
+
+    def steps(x):
+        for _ in range(3):
+            x = np.sort(x + 1.0, axis=0) * 2.0 - x.max()
+        return x
+
+    for f in (softmax, keeps_both, through_a_view, steps):
+        for mode in ("now", "never"):
+            jitted = ft.jit(f, compile=mode)
+            for _ in range(2):
+                got, want = jitted(x), f(x)
+                for g, w in zip(got if isinstance(got, tuple) else (got,), want if isinstance(want, tuple) else (want,), strict=True):
+                    np.testing.assert_allclose(g, w, rtol=1e-12)
+                np.testing.assert_array_equal(x, before)
+    overwriting = [g for g in groups(lambda x: np.exp(np.sin(x) / np.sin(x).sum(axis=0)), x) if any(o.inplace is not None for o in g.kernel.outputs)]
+    assert overwriting

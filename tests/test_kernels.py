@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pytest
 
-from ftrans.backends.numba import entry, fold, service
+from ftrans.backends.numba import entry, fold, ir, service, vecmath
 from ftrans.lowering.builder import PREDICATES
 from ftrans.lowering.loops import Instr, Kernel, Operand, Output, print_loops
 
@@ -614,6 +614,37 @@ def test_sums_are_accurate_and_independent_of_collapsing():
     out = np.zeros(3, np.float32)
     assert run(reduction("float32", ["sum"], (True, False)), [ones, out], [200_000, 3], [[0, 1], [-1, 0]])
     assert np.all(np.abs(out - 20_000) < 0.05)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", ["exp", "tanh", "erf", "sin", "power"])
+def test_routines_give_the_same_bits_inlined_and_called_and_for_every_length_and_stride(name, dtype):
+    x = np.abs(sample("float64", 101, 3)).astype(dtype) * 3
+    y = sample("float64", 101, 4).astype(dtype)
+    arguments = [x, y] if name in vecmath.BINARY else [x]
+    whole = elementwise({name: (OPS[name], len(arguments))}, dtype, arguments)[name]
+    many = {f"{name}{k}": (Op(f"{name}{k}", OPS[name].lower), len(arguments)) for k in range(ir.INLINED + 1)}
+    for got in elementwise(many, dtype, arguments).values():
+        assert np.array_equal(got, whole)
+    for n in (1, 7, 15, 16, 17, 33):
+        got = elementwise({name: (OPS[name], len(arguments))}, dtype, [a[:n].copy() for a in arguments])[name]
+        assert np.array_equal(got, whole[:n])
+    operands = tuple(vector(dtype, "s") for _ in arguments)
+    body = (Instr(OPS[name], tuple(range(len(arguments))), dtype),)
+    kernel = Kernel(1, (False,), operands, body, (Output(len(arguments), vector(dtype, "s")),))
+    out = np.zeros(202, dtype)[::2]
+    strided = [np.repeat(a, 3)[::3] for a in arguments]
+    assert run(kernel, [*strided, out], [101], [[0]] * (len(arguments) + 1))
+    assert np.array_equal(out, whole)
+
+
+def test_many_routines_are_called_by_vectors():
+    chain = [Instr(OPS["tanh"], (k,), "float64") for k in range(40)]
+    kernel = Kernel(1, (False,), (vector("float64"),), tuple(chain), (Output(40, vector("float64")),))
+    compiled = service.compile(kernel)
+    assert f"ftrans.tanh.v{vecmath.LANES}f64" in compiled.assembly
+    few = Kernel(1, (False,), (vector("float64"),), tuple(chain[:1]), (Output(1, vector("float64")),))
+    assert "ftrans.tanh" not in service.compile(few).assembly
 
 
 # ---- text and identity -----------------------------------------------------------------------------------------------

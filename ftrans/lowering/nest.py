@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from .loops import Inner, Operand
 
 SHORT = 8  # the innermost loop is another than the last axis, if that has at most so many elements
-SHORT_ROW = 32  # or so many that are folded into one: that costs as much as 50 elements
 
 Dims = tuple[int | None, ...]  # for every axis of the iteration space the operand's axis that walks it; None: broadcast
 
@@ -49,7 +48,7 @@ def make_nest(shape: Sequence[int], reduced: Sequence[bool], accesses: Sequence[
             groups[-1].append(k)
         else:
             groups.append([k])
-    groups = innermost_long(groups, shape, SHORT_ROW if groups and reduced[groups[-1][-1]] else SHORT)
+    groups = innermost_long(groups, shape)
     sizes = [size_of(group, shape) for group in groups]
     inner = [group[-1] for group in groups]
     operands, walks, joined = [], [], []
@@ -67,12 +66,12 @@ def size_of(group: Sequence[int], shape: Sequence[int]) -> int:
     return math.prod([shape[k] for k in group])
 
 
-def innermost_long(groups: list[list[int]], shape: Sequence[int], short: int) -> list[list[int]]:
-    """The loops with the longest one innermost, if the one there is `short`: entering a loop costs as much as 16 elements.
+def innermost_long(groups: list[list[int]], shape: Sequence[int]) -> list[list[int]]:
+    """The loops with the longest one innermost, if the one there is short: entering a loop costs as much as 16 elements.
 
     Of points in space, (n, 3), the loop over n is the inner one: 3 to 6 times as fast, although it strides.
     """
-    if len(groups) < 2 or size_of(groups[-1], shape) > short:
+    if len(groups) < 2 or size_of(groups[-1], shape) > SHORT:
         return groups
     best = max(groups, key=lambda g: (size_of(g, shape), g[0]))
     if size_of(best, shape) < 4 * size_of(groups[-1], shape):
