@@ -16,11 +16,12 @@ import numpy as np
 
 import ftrans as ft
 from ftrans.core.aval import Aval, aval, aval_of
+from ftrans.core.bind import bind
 from ftrans.core.check import check_jaxpr
 from ftrans.core.jaxpr import Jaxpr
 from ftrans.core.primitive import Linear, Primitive, infer
 from ftrans.core.run import interpret, run
-from ftrans.core.trace import Trace, bind
+from ftrans.core.trace import Trace
 from ftrans.errors import DtypeError, FtransError, NotDifferentiableError, UnsupportedError
 from ftrans.ops.pointwise import Pointwise, add
 from ftrans.transforms.jvp import full_jvp_jaxpr, tangent_aval

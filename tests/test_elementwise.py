@@ -8,7 +8,8 @@ import pytest
 import ftrans as ft
 import ftrans.numpy as fnp
 from ftrans.core.aval import aval_of
-from ftrans.core.trace import Trace, value
+from ftrans.core.trace import Trace
+from ftrans.core.values import value
 from ftrans.errors import DtypeError, ShapeError, UnsupportedError, WriteError
 from ftrans.numpy import ufuncs
 

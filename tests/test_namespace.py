@@ -43,17 +43,22 @@ SETS = "J, [2, 5]", "V, T"
 IN_SET = "J[0], [2, 5]", "J, J[:1]", "V, T"
 
 CALLS: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(["abs", "absolute", "negative", "positive", "sign", "square", "exp", "exp2", "expm1", "sin", "cos", "tan", "sinh",
-                     "cosh", "tanh", "arcsinh", "asinh", "arctan", "atan", "conj", "conjugate", "isnan", "isinf", "isfinite", "real",
+    **dict.fromkeys(["abs", "absolute", "negative", "positive", "sign", "square", "exp", "exp2", "expm1", "sin",
+    "cos", "tan", "sinh",
+                     "cosh", "tanh", "arcsinh", "asinh", "arctan", "atan", "conj", "conjugate", "isnan", "isinf",
+                     "isfinite", "real",
                      "imag", "isreal", "iscomplex", "angle", "reciprocal", "nan_to_num", "sinc", "real_if_close", "round", "around",
                      "logical_not", "rint"], ELEMENTWISE),
-    **dict.fromkeys(["fabs", "cbrt", "deg2rad", "rad2deg", "radians", "degrees", "floor", "ceil", "trunc", "signbit", "spacing", "fix",
+    **dict.fromkeys(["fabs", "cbrt", "deg2rad", "rad2deg", "radians", "degrees", "floor", "ceil", "trunc", "signbit",
+    "spacing", "fix",
                      "frexp", "modf", "isposinf", "isneginf"], REAL),
-    **dict.fromkeys(["sqrt", "log", "log2", "log10", "log1p", "arcsin", "asin", "arccos", "acos", "arctanh", "atanh"], (*UNIT, "C")),
+    **dict.fromkeys(["sqrt", "log", "log2", "log10", "log1p", "arcsin", "asin", "arccos", "acos", "arctanh",
+    "atanh"], (*UNIT, "C")),
     **dict.fromkeys(["arccosh", "acosh"], ("Q", "C", "I + 1")),
     **dict.fromkeys(["add", "subtract", "multiply", "divide", "true_divide", "floor_divide", "remainder", "mod", "fmod", "maximum",
                      "minimum", "fmax", "fmin", "hypot", "arctan2", "atan2", "copysign", "heaviside", "nextafter", "logaddexp",
-                     "logaddexp2", "less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "logical_and", "logical_or",
+                     "logaddexp2", "less", "less_equal", "greater", "greater_equal", "equal", "not_equal",
+                     "logical_and", "logical_or",
                      "logical_xor", "divmod"], PAIRS),
     **dict.fromkeys(["power", "pow", "float_power"], ("P, Y", "X, 2", "I, 2", "F, 3", "C, 2", "Z, s")),
     **dict.fromkeys(["bitwise_and", "bitwise_or", "bitwise_xor", "gcd", "lcm"], INTEGERS),
@@ -144,7 +149,8 @@ CALLS: dict[str, tuple[str, ...]] = {
     "delete": ("V, 1", "X, [0, 2], 1", "X, M.ravel()"), "insert": ("V, 1, s", "X, 1, Y[:, 0], 1"), "append": ("X, V", "X, Y, 0"),
     "trim_zeros": ("n.where(V > 1.5, V, 0)",), "ix_": ("J, M[0]",),
     "unravel_index": ("J, (2, 3)", "B % 6, (2, 3)"), "ravel_multi_index": ("(J % 2, J), (2, 3)",),
-    "matmul": ("X, Y.T", "V, T", "I, I.T"), "dot": ("X, Y.T", "V, T", "X, 2", "F, 2.0"), "vdot": ("X, Y", "C, C"), "inner": ("X, Y", "V, 2", "B, 2"),
+    "matmul": ("X, Y.T", "V, T", "I, I.T"), "dot": ("X, Y.T", "V, T", "X, 2", "F, 2.0"), "vdot": ("X, Y", "C, C"),
+    "inner": ("X, Y", "V, 2", "B, 2"),
     "outer": ("X, V",), "tensordot": ("X, Y", "X, Y, ((1,), (1,))"), "kron": ("F, X", "V, J", "Z, s"), "vecdot": ("X, Y", "C, C"),
     "matvec": ("X, Y[0]", "S, C"), "vecmat": ("C, S", "Y[0], S"), "cross": ("X, Y", "X[0], Y[0]"),
     "einsum": ("'ij,kj->ik', X, Y", "'ij->j', X", "'ij,ij', X, Y"),
@@ -167,7 +173,8 @@ LINALG: dict[str, tuple[str, ...]] = {
     "matrix_power": ("S, 3", "S, 0"), "multi_dot": ("[X, Y.T, X]",),
 }  # fmt: skip
 BY_LAPACK = {
-    "cholesky", "cond", "det", "eig", "eigh", "eigvals", "eigvalsh", "inv", "lstsq", "matrix_rank", "pinv", "qr", "slogdet", "solve",
+    "cholesky", "cond", "det", "eig", "eigh", "eigvals", "eigvalsh", "inv", "lstsq", "matrix_rank", "pinv", "qr",
+    "slogdet", "solve",
     "svd", "svdvals", "tensorinv", "tensorsolve", "LinAlgError",
 }  # fmt: skip
 
@@ -187,7 +194,8 @@ def called(name: str, text: str, n, arrays):
 def assert_alike(got, want, name, what):
     """Equal values, dtypes, shapes and types."""
     if isinstance(want, (tuple, list)):
-        assert isinstance(got, (tuple, list)) and isinstance(got, tuple) == isinstance(want, tuple), f"{what}: {type(got)}"
+        assert isinstance(got, (tuple, list)), f"{what}: {type(got)}"
+        assert isinstance(got, tuple) == isinstance(want, tuple), f"{what}: {type(got)}"
         for x, y in zip(got, want, strict=True):
             assert_alike(x, y, name, what)
         return
@@ -265,5 +273,6 @@ def test_what_is_taken_from_numpy_as_it_is():
     functions = {n for n in same if not isinstance(getattr(np, n), type)}
     assert functions <= {
         "array2string", "array_repr", "array_str", "broadcast_shapes", "diag_indices", "get_printoptions", "geterr", "isscalar",
-        "issubdtype", "iterable", "mask_indices", "printoptions", "promote_types", "set_printoptions", "seterr", "tril_indices", "triu_indices",
+        "issubdtype", "iterable", "mask_indices", "printoptions", "promote_types", "set_printoptions", "seterr",
+        "tril_indices", "triu_indices",
     }  # fmt: skip

@@ -9,8 +9,8 @@ import pytest
 from laws import LAWS
 
 from ftrans.core.aval import aval
+from ftrans.core.bind import bind
 from ftrans.core.primitive import Linear
-from ftrans.core.trace import bind
 from ftrans.ops.elementwise import Add, Cos, Div, Exp, Less, Mul, Select, Sin, Tanh, add, cos, div, mul, neg, select, sin, sub
 from ftrans.ops.structural import (
     Broadcast,

@@ -20,8 +20,10 @@ from ..errors import (
     at_line,
 )
 from .aval import Aval
+from .lift import lift
 from .primitive import Primitive
-from .trace import Trace, Tracer, current, lift, owner_name, value
+from .trace import Trace, Tracer, current, owner_name
+from .values import value
 
 DETACHING = ("float", "complex", "item", "tolist")
 

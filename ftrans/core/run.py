@@ -14,7 +14,9 @@ import numpy as np
 
 from ..errors import FtransError, describe
 from .jaxpr import Eqn, Jaxpr, append_inline, derived, live
-from .trace import Trace, Tracer, current, evaluate, lift
+from .lift import lift
+from .trace import Trace, Tracer, current
+from .values import evaluate
 
 
 def interpret(j: Jaxpr, args: Sequence[Any]) -> list[Any]:

@@ -19,7 +19,8 @@ from .. import pytree
 from ..errors import ArgumentError, DtypeError, FtransError, WriteError, at_line, shown
 from .aval import WEAK, Aval, aval, aval_of
 from .jaxpr import Jaxpr, jaxpr_of
-from .trace import TRACED_DTYPES, Trace, Tracer, check_dtype, check_snapshots, lift, owner_name, plain_array
+from .lift import TRACED_DTYPES, check_dtype, check_snapshots, lift, plain_array
+from .trace import Trace, Tracer, owner_name
 
 Argnums = int | str | Sequence[int | str]
 

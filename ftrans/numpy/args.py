@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.trace import Tracer, check_dtype, current, lift
+from ..core.lift import check_dtype, lift
+from ..core.trace import Tracer, current
 from ..errors import TracerIndexError, UnsupportedError, at_line, shown
 
 

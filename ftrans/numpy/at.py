@@ -14,8 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from ..core.bind import bind
 from ..core.reads import read
-from ..core.trace import Trace, Tracer, bind, current, has_value, value
+from ..core.trace import Trace, Tracer, current
+from ..core.values import has_value, value
 from ..errors import ArgumentError, UnsupportedError, at_line
 from ..ops.elementwise import add, div, greater_equal, less, logical_and, maximum, minimum, mul, power, remainder, select
 from ..ops.indexing import Index, Put

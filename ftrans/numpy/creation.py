@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from ..core.aval import WEAK, aval, promote
-from ..core.trace import Copy, Tracer, bind, bind_view, current
+from ..core.bind import bind, bind_view
+from ..core.trace import Tracer, current
+from ..core.views import Copy
 from ..errors import at_line
 from ..ops.elementwise import add, div, equal, floor, greater_equal, less, mul, neg, power, select, sub
 from ..ops.indexing import Iota, Put

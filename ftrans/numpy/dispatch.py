@@ -13,7 +13,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from .. import pytree
-from ..core.trace import Tracer, collapse, current, lift, write
+from ..core.lift import lift
+from ..core.trace import Tracer, current
+from ..core.values import collapse
+from ..core.views import write
 from ..errors import UnsupportedError, WriteError, at_line
 from ..ops.structural import broadcast, convert
 

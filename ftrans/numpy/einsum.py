@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core.trace import Copy, Tracer, bind, bind_view
+from ..core.bind import bind, bind_view
+from ..core.trace import Tracer
+from ..core.views import Copy
 from ..errors import ShapeError, at_line
 from ..ops.contraction import dot_general
 from ..ops.elementwise import mul

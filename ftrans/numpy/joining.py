@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from ..core.bind import bind, bind_view
 from ..core.reads import read
-from ..core.trace import Copy, Tracer, bind, bind_view
+from ..core.trace import Tracer
+from ..core.views import Copy
 from ..errors import DtypeError, ShapeError, UnsupportedError, at_line, shown
 from ..ops.elementwise import add, mul, sub
 from ..ops.indexing import Index, Iota, Item, Put, index, take_rows

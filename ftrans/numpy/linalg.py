@@ -48,7 +48,9 @@ def by_lapack(theirs: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-cholesky, cond, det, eig, eigh = [by_lapack(f) for f in (np.linalg.cholesky, np.linalg.cond, np.linalg.det, np.linalg.eig, np.linalg.eigh)]
+cholesky, cond, det, eig, eigh = [
+    by_lapack(f) for f in (np.linalg.cholesky, np.linalg.cond, np.linalg.det, np.linalg.eig, np.linalg.eigh)
+]
 eigvals, eigvalsh, inv, lstsq = [by_lapack(f) for f in (np.linalg.eigvals, np.linalg.eigvalsh, np.linalg.inv, np.linalg.lstsq)]
 matrix_rank, pinv, qr, slogdet = [by_lapack(f) for f in (np.linalg.matrix_rank, np.linalg.pinv, np.linalg.qr, np.linalg.slogdet)]
 solve, svd, svdvals = [by_lapack(f) for f in (np.linalg.solve, np.linalg.svd, np.linalg.svdvals)]
@@ -203,7 +205,9 @@ def cross(x1: Any, x2: Any, /, *, axis: Any = -1) -> Any:
     x, y = array(x1), array(x2)
     sizes = [v.a.shape[axis_of(axis, v.a.ndim, "cross")] for v in (x, y)]
     if sizes != [3, 3]:
-        raise ShapeError(at_line(f"Both input arrays must be (arrays of) 3-dimensional vectors, but they are {sizes[0]} and {sizes[1]}."))
+        raise ShapeError(
+            at_line(f"Both input arrays must be (arrays of) 3-dimensional vectors, but they are {sizes[0]} and {sizes[1]}.")
+        )
     return products.cross(x, y, axis=axis)
 
 
@@ -308,6 +312,7 @@ def chained(xs: list[Any], split: dict[tuple[int, int], int], i: int, j: int) ->
 
 __all__ = [
     "LinAlgError", "cholesky", "cond", "cross", "det", "diagonal", "eig", "eigh", "eigvals", "eigvalsh", "inv", "lstsq", "matmul",
-    "matrix_norm", "matrix_power", "matrix_rank", "matrix_transpose", "multi_dot", "norm", "outer", "pinv", "qr", "slogdet", "solve",
+    "matrix_norm", "matrix_power", "matrix_rank", "matrix_transpose", "multi_dot", "norm", "outer", "pinv", "qr",
+    "slogdet", "solve",
     "svd", "svdvals", "tensordot", "tensorinv", "tensorsolve", "trace", "vecdot", "vector_norm",
 ]  # fmt: skip

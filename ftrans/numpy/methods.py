@@ -11,8 +11,10 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from ..core.bind import bind
 from ..core.reads import read, show
-from ..core.trace import Tracer, bind, value
+from ..core.trace import Tracer
+from ..core.values import value
 from ..errors import ArgumentError, ShapeError, TracerArrayConversionError, UnsupportedError, WriteError, at_line, shown
 from ..ops.structural import Weaken
 from ..ops.subscript import get_item, set_item

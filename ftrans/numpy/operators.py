@@ -14,9 +14,13 @@ from typing import Any
 import numpy as np
 
 from ..core.aval import BOOL, INT, WEAK
+from ..core.bind import binary, bind, unary
+from ..core.lift import lift
 from ..core.primitive import Primitive
 from ..core.reads import read
-from ..core.trace import Tracer, binary, bind, current, has_value, lift, unary, write
+from ..core.trace import Tracer, current
+from ..core.values import has_value
+from ..core.views import write
 from ..errors import DtypeError, ShapeError, UnexpectedTracerError, at_line
 from ..ops import elementwise as ops
 from ..ops.structural import Weaken, convert

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from ..core.bind import bind
 from ..core.reads import read
-from ..core.trace import Tracer, bind
+from ..core.trace import Tracer
 from ..errors import DtypeError, ShapeError, at_line
 from ..ops import elementwise as ops
 from ..ops.indexing import take_rows

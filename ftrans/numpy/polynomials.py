@@ -1,4 +1,4 @@
-"""Polynomials as vectors of coefficients, the highest power first: polyval, polyder, polyint, polyadd, polysub, polymul, polydiv."""
+"""Polynomials as coefficients, the highest power first: polyval, polyder, polyint, polyadd, polysub, polymul, polydiv."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ..core.bind import bind
 from ..core.reads import read
-from ..core.trace import bind
 from ..errors import at_line
 from ..ops import elementwise as ops
 from ..ops.indexing import Iota
@@ -88,9 +88,7 @@ def aligned(a1: Any, a2: Any) -> list[Any]:
     """Two polynomials with as many coefficients, zeros in front of the shorter one."""
     pair = [atleast_1d(array(a)) for a in (a1, a2)]
     n = max([x.a.shape[0] for x in pair])
-    return [
-        concatenate([fresh(scalar(0, x.a.dtype), (n - x.a.shape[0],)), x]) if x.a.shape[0] < n else x for x in pair
-    ]
+    return [concatenate([fresh(scalar(0, x.a.dtype), (n - x.a.shape[0],)), x]) if x.a.shape[0] < n else x for x in pair]
 
 
 @implements(np.polyadd)

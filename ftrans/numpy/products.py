@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ..core.bind import bind
 from ..core.primitive import Primitive
-from ..core.trace import Tracer, bind, current
+from ..core.trace import Tracer, current
 from ..errors import ShapeError, at_line
 from ..ops.contraction import DotGeneral, dot_general
 from ..ops.elementwise import conj, mul, sub

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.trace import Tracer, bind
+from ..core.bind import bind
+from ..core.trace import Tracer
 from ..errors import ShapeError, UnsupportedError, at_line
 from ..ops import elementwise as ops
 from ..ops import reductions as reduce

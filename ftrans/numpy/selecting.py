@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from ..core.aval import promote
+from ..core.bind import bind, bind_view
 from ..core.reads import read
-from ..core.trace import Copy, Tracer, bind, bind_view
+from ..core.trace import Tracer
+from ..core.views import Copy
 from ..errors import ShapeError, TracerIndexError, UnsupportedError, at_line
 from ..ops.elementwise import add, less, maximum, minimum, not_equal, remainder, select
 from ..ops.indexing import Diagonal, Gather, Index, Iota, Scatter, take_rows
@@ -377,7 +379,10 @@ def ix_(*args: Any) -> Any:
 @implements(np.unravel_index)
 def unravel_index(indices: Any, shape: Any, order: str = "C") -> Any:
     """As `numpy.unravel_index`; traced indices are not read (and not checked)."""
-    i, sizes = convert(as_array(indices), np.int64), tuple([int(n) for n in (shape if isinstance(shape, list | tuple) else (shape,))])
+    i, sizes = (
+        convert(as_array(indices), np.int64),
+        tuple([int(n) for n in (shape if isinstance(shape, list | tuple) else (shape,))]),
+    )
     if as_array(indices).a.dtype.kind not in "iub":
         raise TypeError(at_line(f"unravel_index: indices must be integers, got dtype {as_array(indices).a.dtype}"))
     out = []

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from ..core.bind import bind
 from ..core.reads import read
-from ..core.trace import bind
 from ..errors import UnsupportedError, at_line
 from ..ops.elementwise import equal, isnan, logical_and, logical_not, minimum, not_equal
 from ..ops.indexing import Scatter, take_rows

@@ -6,7 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core.trace import Copy, Tracer, bind, bind_view, current, lift
+from ..core.bind import bind, bind_view
+from ..core.lift import lift
+from ..core.trace import Tracer, current
+from ..core.views import Copy
 from ..errors import DtypeError, ShapeError, UnsupportedError, at_line
 from ..ops.indexing import Index, Item, index
 from ..ops.structural import Broadcast, Contiguous, Convert, Ravel, Reshape, broadcast, contains_tracer, convert

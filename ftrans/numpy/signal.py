@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.trace import Tracer, bind
+from ..core.bind import bind
+from ..core.trace import Tracer
 from ..errors import ShapeError, at_line, shown
 from ..ops import elementwise as ops
 from ..ops.convolution import Convolve, turned
@@ -242,7 +243,9 @@ def operands(who: str, a: Any, v: Any) -> list[Tracer]:
         if not x.a.size:
             raise ValueError(at_line(f"{who}: {name} cannot be empty"))
         if x.a.ndim != 1:
-            raise ShapeError(at_line(f"{who}: the operands must be one-dimensional, got shapes {found[0].a.shape} and {found[1].a.shape}"))
+            raise ShapeError(
+                at_line(f"{who}: the operands must be one-dimensional, got shapes {found[0].a.shape} and {found[1].a.shape}")
+            )
     return found
 
 

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from ..core.aval import promote
+from ..core.bind import bind
 from ..core.reads import read
-from ..core.trace import Tracer, bind, current, has_value
+from ..core.trace import Tracer, current
+from ..core.values import has_value
 from ..errors import UnsupportedError, at_line
 from ..ops import elementwise as ops
 from ..ops.indexing import Scatter

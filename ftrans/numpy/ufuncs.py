@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from ..core.bind import bind, unary, with_options
 from ..core.primitive import Primitive
-from ..core.trace import Copy, Tracer, bind, current, unary, with_options
+from ..core.trace import Tracer, current
+from ..core.views import Copy
 from ..errors import UnsupportedError, at_line, shown
 from ..ops import elementwise as ops
 from ..ops.structural import convert, zeros_of

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..core.aval import WEAK, Aval
-from ..core.trace import binary, bind, unary
+from ..core.bind import binary, bind, unary
 from ..errors import at_line
 from .comparison import equal, logical_and
 from .complexes import conj, dtype_of, real

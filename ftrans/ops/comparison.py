@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core.aval import BOOL
-from ..core.trace import binary, unary
+from ..core.bind import binary, unary
 from .pointwise import Binary, Step, Unary
 
 

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from ..core.aval import BOOL, Aval, aval, promote
+from ..core.bind import binary, bind, bind_view, unary
 from ..core.primitive import Linear
-from ..core.trace import Tracer, binary, bind, bind_view, unary
+from ..core.trace import Tracer
 from ..errors import DtypeError, at_line
 from .pointwise import Binary, Pointwise, Unary, behind_mask, neg
 from .structural import convert, fit, unbroadcast, with_mask, zeros_of

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..core.aval import Aval, aval, promote
+from ..core.bind import bind
 from ..core.primitive import Linear, Primitive
-from ..core.trace import bind
 from ..errors import ShapeError, at_line
 from .elementwise import add
 from .structural import aval_of_any, fit, inverse, move_axis, transpose

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..core.aval import Aval, aval, promote
+from ..core.bind import bind
 from ..core.primitive import Linear, Primitive
-from ..core.trace import bind
 from ..errors import ShapeError, at_line
 from .elementwise import add
 from .indexing import index
@@ -67,9 +67,7 @@ class Convolve(Primitive):
         return None, fit(turned(bind(Convolve("valid"), x, turned(ct))), y.a)
 
     def vmap(self, size: int, args: tuple[Any, ...], dims: tuple[int | None, ...]) -> tuple[Any, Any]:
-        x, y = [
-            broadcast(a, (size, *a.shape)) if d is None else move_axis(a, d, 0) for a, d in zip(args, dims, strict=True)
-        ]
+        x, y = [broadcast(a, (size, *a.shape)) if d is None else move_axis(a, d, 0) for a, d in zip(args, dims, strict=True)]
         return bind(self, x, y), 0
 
     @classmethod

@@ -8,8 +8,9 @@ import numpy as np
 
 from .. import pytree
 from ..core.aval import Aval
+from ..core.bind import bind
 from ..core.primitive import Primitive
-from ..core.trace import Tracer, bind
+from ..core.trace import Tracer
 
 
 class StopGradient(Primitive):

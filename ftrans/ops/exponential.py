@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.trace import binary, unary
+from ..core.bind import binary, unary
 from .comparison import equal
 from .pointwise import Binary, Unary, add, div, mul, select, sub
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..core.aval import Aval, aval
+from ..core.bind import bind, bind_view
 from ..core.primitive import Linear, Primitive
-from ..core.trace import bind, bind_view
 from ..errors import DtypeError, NotDifferentiableError, ShapeError, TracerIndexError, WriteError, at_line
 from .elementwise import div, equal, mul, select
 from .structural import broadcast, convert, fit, move_axis, reshape, transpose, unbroadcast, zeros_of

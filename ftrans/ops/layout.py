@@ -13,7 +13,8 @@ import numpy as np
 
 from ..core.aval import Aval
 from ..core.primitive import Primitive, infer
-from ..core.trace import CONST, INPUT, Copy, Trace, Tracer, View, equations, producers
+from ..core.trace import CONST, INPUT, Trace, Tracer, View, equations, producers
+from ..core.views import Copy
 
 Array = np.ndarray[Any, Any]
 

@@ -18,8 +18,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..core.aval import BOOL, Aval, aval
+from ..core.bind import binary, bind, unary
 from ..core.primitive import Linear, Primitive
-from ..core.trace import binary, bind, unary
 from ..errors import DtypeError, ShapeError, at_line
 from .structural import convert, fit, move_axis, reshape, unbroadcast
 

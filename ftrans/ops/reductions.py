@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..core.aval import BOOL, INT, Aval, aval
+from ..core.bind import bind
 from ..core.primitive import Primitive
-from ..core.trace import bind
 from ..errors import DtypeError, at_line
 from .comparison import equal, isfinite, nonzero
 from .exponential import exp, gap, log

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..core.aval import Aval, aval
+from ..core.bind import binary, bind, unary
 from ..core.primitive import Primitive
-from ..core.trace import binary, bind, unary
 from .arithmetic import ldexp, sign
 from .comparison import equal, greater, isnan, less, logical_or
 from .pointwise import Binary, Step, Unary, div, loop_dtypes, mul, neg, select

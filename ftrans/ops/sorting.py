@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..core.aval import INT, Aval, aval
+from ..core.bind import bind
 from ..core.primitive import Primitive
-from ..core.trace import bind
 from ..errors import ShapeError, at_line
 from .reductions import arrays, take_along
 from .structural import broadcast, move_axis, reshape

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..core.bind import unary
 from ..core.lazy import Lazy
-from ..core.trace import unary
 from .exponential import exp
 from .pointwise import Unary, div, mul, neg, sub
 

@@ -12,8 +12,11 @@ from typing import Any
 import numpy as np
 
 from ..core.aval import Aval, aval
+from ..core.bind import bind, bind_view
+from ..core.lift import lift, lift_sequence
 from ..core.primitive import Linear, Primitive
-from ..core.trace import Copy, Tracer, bind, bind_view, current, lift, lift_sequence
+from ..core.trace import Tracer, current
+from ..core.views import Copy
 from ..errors import NotDifferentiableError, ShapeError, WriteError, at_line
 from .layout import stand_in
 

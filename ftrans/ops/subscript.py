@@ -18,9 +18,13 @@ from typing import Any
 import numpy as np
 
 from ..core.aval import INT, WEAK, Aval, aval
+from ..core.bind import bind, bind_known, bind_view
+from ..core.lift import lift
 from ..core.primitive import infer
 from ..core.reads import read
-from ..core.trace import Tracer, View, bind, bind_known, bind_view, current, has_value, lift, value, write
+from ..core.trace import Tracer, View, current
+from ..core.values import has_value, value
+from ..core.views import write
 from ..errors import ShapeError, TracerIndexError, at_line, shown
 from .elementwise import broadcast_shape, select
 from .indexing import Gather, Index, Item, Put, Scatter, common_shape

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.aval import Aval
-from ..core.trace import binary, bind, unary
+from ..core.bind import binary, bind, unary
 from .arithmetic import sqrt, square
 from .comparison import equal
 from .pointwise import Binary, Unary, add, div, mul, neg, select, sub

@@ -12,9 +12,10 @@ import numpy as np
 
 from .. import pytree
 from ..core.aval import Aval
+from ..core.bind import bind
 from ..core.jaxpr import Jaxpr, derived
 from ..core.run import run, run_traced
-from ..core.trace import Trace, bind
+from ..core.trace import Trace
 from ..core.wrap import Argnums, Call, Picked, decorator, input_of, named_like, pick, trace_call
 from ..errors import DifferentiationError, at_line
 from ..ops.structural import Slice, broadcast, move_axis, reduce_sum, reshape

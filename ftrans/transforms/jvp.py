@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .. import pytree
-from ..core.aval import Aval, aval
+from ..core.aval import Aval
 from ..core.check import checked
 from ..core.jaxpr import Jaxpr, derived
 from ..core.run import run, run_traced
