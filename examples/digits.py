@@ -218,7 +218,10 @@ def main(argv=None):
     waited = time.perf_counter() - begin
     ours, by_hand = microseconds([step, step_by_hand], params, x[:BATCH], y[:BATCH], options.rounds)
     print(f"gradient        as by hand: largest difference {difference:.0e} in float64")
-    print(f"time of a step  {ours:.0f} µs; by hand in NumPy {by_hand:.0f} µs, {by_hand / ours:.2f} times as long (compiled in {waited:.1f} s)")
+    print(
+        f"time of a step  {ours:.0f} µs; by hand in NumPy {by_hand:.0f} µs, {by_hand / ours:.2f} times as long "
+        f"(compiled in {waited:.1f} s)"
+    )
     if plt is not None:
         draw(options.out, losses, accuracies, test[0], digit, guess, norms)
         print(f"picture         {options.out}")

@@ -36,7 +36,8 @@ from .transforms.vmap import vmap
 __version__ = "0.1.0"
 
 __all__ = [
-    "Jitted", "ShapeDtypeStruct", "Tracer", "at", "block_until_ready", "config", "device_get", "device_put", "errors", "eval_jaxpr",
-    "eval_shape", "explain", "float0", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jit", "jvp", "lax", "linear_transpose",
-    "linearize", "make_jaxpr", "no_compile", "numpy", "stop_gradient", "tree", "tree_util", "value_and_grad", "vjp", "vmap",
+    "Jitted", "ShapeDtypeStruct", "Tracer", "at", "block_until_ready", "config", "device_get", "device_put", "errors",
+    "eval_jaxpr", "eval_shape", "explain", "float0", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jit", "jvp", "lax",
+    "linear_transpose", "linearize", "make_jaxpr", "no_compile", "numpy", "stop_gradient", "tree", "tree_util", "value_and_grad",
+    "vjp", "vmap",
 ]  # fmt: skip

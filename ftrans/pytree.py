@@ -370,9 +370,7 @@ def _register(kind: NodeKind) -> None:
 def _refuse_registered(cls: type) -> None:
     known = _kinds.get(cls)
     if known is not None and known.registered:
-        raise ArgumentError(
-            at_line(f"{cls.__qualname__} is registered as a pytree node already", hint="register a class once")
-        )
+        raise ArgumentError(at_line(f"{cls.__qualname__} is registered as a pytree node already", hint="register a class once"))
 
 
 # -------------------------------------------------------------------------------------- static data: equality, freezing
@@ -675,10 +673,8 @@ def _collect_up_to(treedef: TreeDef, tree: PyTree, leaves: list[Any]) -> bool:
     if treedef.is_flat:
         leaves.extend(children)
         return True
-    for child_def, child in zip(treedef.subtrees, children, strict=True):
-        if not _collect_up_to(child_def, child, leaves):
-            return False
-    return True
+    pairs = zip(treedef.subtrees, children, strict=True)
+    return builtins.all(_collect_up_to(child_def, child, leaves) for child_def, child in pairs)
 
 
 def _matching_children(treedef: TreeDef, tree: PyTree) -> Sequence[Any] | None:
@@ -707,9 +703,7 @@ def flatten_with_path(
     return found, _flatten_paths(tree, (), found, stop)
 
 
-def _flatten_paths(
-    tree: PyTree, path: KeyPath, found: list[tuple[KeyPath, Any]], stop: Callable[[KeyPath, Any], bool]
-) -> TreeDef:
+def _flatten_paths(tree: PyTree, path: KeyPath, found: list[tuple[KeyPath, Any]], stop: Callable[[KeyPath, Any], bool]) -> TreeDef:
     kind = None if stop(path, tree) else _kind_of(type(tree))
     if kind is None:
         found.append((path, tree))
@@ -754,9 +748,7 @@ def map_with_path(
 MISSING: Any = object()
 
 
-def reduce(
-    function: Callable[[Any, Any], Any], tree: PyTree, initializer: Any = MISSING, is_leaf: IsLeaf | None = None
-) -> Any:
+def reduce(function: Callable[[Any, Any], Any], tree: PyTree, initializer: Any = MISSING, is_leaf: IsLeaf | None = None) -> Any:
     """`functools.reduce` over the leaves."""
     if initializer is MISSING:
         return fold(function, leaves(tree, is_leaf))

@@ -302,12 +302,16 @@ def test_layout_decides_between_view_and_copy():
             np.testing.assert_array_equal(jg(make()), g(make()))
 
 
+def tails(y):
+    return y, y[1:]
+
+
 def test_results_share_memory_with_nothing():
     x = np.arange(6.0)
     f = ft.jit(lambda x: (x, x.reshape(2, 3), x[1:], x.T))
     for out in f(x):
         assert not np.shares_memory(out, x)
-    y, z = ft.jit(lambda x: (lambda y: (y, y[1:]))(x + 1))(x)
+    y, z = ft.jit(lambda x: tails(x + 1))(x)
     assert not np.shares_memory(y, z)
 
 
@@ -365,9 +369,7 @@ def test_calls_from_many_threads():
 
     def work(k):
         x = np.full(2000, float(k))
-        for _ in range(30):
-            if not np.allclose(f(x), np.sin(x) * x + 1):
-                wrong.append(k)
+        wrong.extend([k for _ in range(30) if not np.allclose(f(x), np.sin(x) * x + 1)])
 
     threads = [threading.Thread(target=work, args=(k,)) for k in range(6)]
     for t in threads:

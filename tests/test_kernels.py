@@ -396,9 +396,7 @@ def test_kernel_without_axes_and_scalar_dtypes():
 
 
 def test_misfit_returns_false_and_writes_nothing():
-    kernel = Kernel(
-        1, (False,), (vector("float64"),), (Instr(OPS["negative"], (0,), "float64"),), (Output(1, vector("float64")),)
-    )
+    kernel = Kernel(1, (False,), (vector("float64"),), (Instr(OPS["negative"], (0,), "float64"),), (Output(1, vector("float64")),))
     bound = service.compile(kernel).bind(service.table([4], [(0, [0]), (1, [0])]))
     out = np.zeros(4)
     unaligned = np.zeros(33, np.uint8)[1:].view(np.float64)

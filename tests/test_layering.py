@@ -78,9 +78,7 @@ def read_modules(root: Path) -> dict[str, Module]:
         is_package = parts[-1] == "__init__"
         name = ".".join(parts[:-1] if is_package else parts)
         text = path.read_text(encoding="utf-8")
-        modules[name] = Module(
-            name, str(path.relative_to(root)), is_package, ast.parse(text, str(path)), text.splitlines()
-        )
+        modules[name] = Module(name, str(path.relative_to(root)), is_package, ast.parse(text, str(path)), text.splitlines())
     return modules
 
 
@@ -222,9 +220,7 @@ def cycles(modules: dict[str, Module]) -> Iterator[str]:
         way = None if start in reported else way_round(graph, start)
         if way:
             reported.update(way)
-            steps = [
-                f"{modules[a].path}:{graph[a][b]} imports {b}" for a, b in zip(way, [*way[1:], start], strict=True)
-            ]
+            steps = [f"{modules[a].path}:{graph[a][b]} imports {b}" for a, b in zip(way, [*way[1:], start], strict=True)]
             yield modules[start].at(graph[start][[*way, start][1]], "import cycle: " + ", ".join(steps))
 
 

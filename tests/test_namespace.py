@@ -242,7 +242,9 @@ def test_plain_numpy_functions_lead_here():
         if theirs not in fnp.dispatch.functions and theirs not in fnp.dispatch.ufuncs:
             continue
         text = texts[0] if texts else "="
-        if name in NOT_HANDED_OVER or text[0] in "=[(" or text[:1] not in ARRAYS:  # NumPy hands over only what has a traced array for an argument
+        if (
+            name in NOT_HANDED_OVER or text[0] in "=[(" or text[:1] not in ARRAYS
+        ):  # NumPy hands over only what has a traced array for an argument
             continue
         want = called(name, text, np, ARRAYS)
         got = ft.jit(lambda arrays, name=name, text=text: called(name, text, np, arrays), compile="never")(ARRAYS)

@@ -150,10 +150,7 @@ class TestLaws:
         f, g = (lambda x: [x, x]), (lambda x: (x, 1))
         assert pytree.map(lambda x: x, t) == t
         composed = pytree.map(lambda x: f(g(x)), t)
-        assert (
-            pytree.map(f, pytree.map(g, t), is_leaf=lambda x: type(x) is tuple and len(x) == 2 and x[1] == 1)
-            == composed
-        )
+        assert pytree.map(f, pytree.map(g, t), is_leaf=lambda x: type(x) is tuple and len(x) == 2 and x[1] == 1) == composed
 
     @law(trees)
     def test_paths_agree_with_flatten(self, t: Any) -> None:
@@ -207,9 +204,7 @@ class TestLaws:
         children = treedef.children()
         assert treedef.num_leaves == len(pytree.leaves(t))
         assert treedef.num_nodes == 1 + sum(child.num_nodes for child in children)
-        assert tree_util.treedef_tuple(children) is pytree.structure(
-            tuple(c.unflatten([0] * c.num_leaves) for c in children)
-        )
+        assert tree_util.treedef_tuple(children) is pytree.structure(tuple(c.unflatten([0] * c.num_leaves) for c in children))
 
 
 @pytest.mark.oracle
@@ -441,9 +436,7 @@ class TestRegistration:
         assert tree_util.tree_map(lambda x: x + 1, p)(2) == 3  # 3 ** 2 % 6
         inner = functools.partial(pow, "never a leaf")
         assert tree_util.tree_leaves(tree_util.Partial(inner, 1)) == [1]
-        assert tree_util.tree_structure(tree_util.Partial(inner, 1)) == tree_util.tree_structure(
-            tree_util.Partial(inner, 2)
-        )
+        assert tree_util.tree_structure(tree_util.Partial(inner, 1)) == tree_util.tree_structure(tree_util.Partial(inner, 2))
 
     def test_unhashable_static_data_is_kept_by_content(self) -> None:
         meta = {"sizes": [1, 2], "table": np.arange(3)}
@@ -543,9 +536,7 @@ class TestErrors:
         with pytest.raises(TreeStructureError) as caught:
             tree.map(max, params, {"w1": [[1, 2, 3]]})
         text = str(caught.value)
-        assert text.startswith(
-            "tree.map: the trees differ at rest[0]['w1'][0]: expected a tuple of 2, got a list of 3\n"
-        )
+        assert text.startswith("tree.map: the trees differ at rest[0]['w1'][0]: expected a tuple of 2, got a list of 3\n")
         assert "expected: PyTreeDef((*, *))" in text
         assert "got:      PyTreeDef([*, *, *])" in text
         assert re.search(r"test_pytree\.py:\d+ in test_whole_message", text)
@@ -583,9 +574,7 @@ class TestErrors:
             tree.map(lambda *xs: xs, [(1,)], [(2,)], [3])
 
     def test_names_are_the_callers(self) -> None:
-        with pytest.raises(
-            TreeStructureError, match=re.escape("vmap in_axes: the trees differ at args[1]: expected a list")
-        ):
+        with pytest.raises(TreeStructureError, match=re.escape("vmap in_axes: the trees differ at args[1]: expected a list")):
             pytree.broadcast_prefix((0, [1]), (1, 2), api="vmap in_axes", name="args")
 
     def test_unflatten(self) -> None:

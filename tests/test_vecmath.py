@@ -97,9 +97,7 @@ def points(name, dtype):
     """Random arguments over every range: evenly, and evenly in the logarithm where the range spans decades."""
     rng, parts = np.random.default_rng(len(name)), []
     for low, high in RANGES[name]:
-        parts.append(
-            rng.uniform(low, high, SAMPLES) if high - low < 1e308 else low + (high - low) * rng.random(SAMPLES)
-        )
+        parts.append(rng.uniform(low, high, SAMPLES) if high - low < 1e308 else low + (high - low) * rng.random(SAMPLES))
         if low > 0 and high / low > 1e3:
             parts.append(np.exp(rng.uniform(math.log(low), math.log(high), SAMPLES)))
     if name in ("sin", "cos", "tan"):

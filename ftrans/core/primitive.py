@@ -41,7 +41,7 @@ class PrimitiveMeta(type):
         except KeyError:
             pass
         values = cls.parameters(params, named)
-        new = object.__new__(cls)
+        new: Any = object.__new__(cls)  # type: ignore[arg-type]
         vars(new).update(zip(cls._fields, values, strict=True), memo={})  # type: ignore[attr-defined]
         new = interned.setdefault((values, *map(type, values)), new)
         interned[key] = new

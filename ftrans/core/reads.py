@@ -28,7 +28,7 @@ from .values import value
 DETACHING = ("float", "complex", "item", "tolist")
 
 NO_VALUE = {
-    "bool": (TracerBoolConversionError, "Python needs to know whether it is true", "use ftrans.numpy.where, or make the argument static"),
+    "bool": (TracerBoolConversionError, "Python asks whether it is true", "use ftrans.numpy.where, or make the argument static"),
     "int": (TracerIntegerConversionError, "Python needs it as an int", "pass the number as a static argument"),
     "index": (TracerIntegerConversionError, "Python needs it as an index", "pass the number as a static argument"),
     "mask": (NonConcreteBooleanIndexError, "the size of the result depends on it", "use ftrans.numpy.where(mask, x, 0)"),
@@ -56,9 +56,9 @@ class Read(Primitive):
             (x,) = primals
             raise DetachedReadError(
                 at_line(
-                    f"{self.kind}() takes the value out of a traced array that is being differentiated: its derivative would be lost",
+                    f"{self.kind}() takes the value out of a traced array that is differentiated: its derivative would be lost",
                     x.t.src,
-                    hint="use the numpy function instead of math's; make an array that it is stored in by ftrans.numpy.zeros; or say "
+                    hint="use the numpy function instead of math's; make the array it is stored in by ftrans.numpy.zeros; or say "
                     "ft.stop_gradient(x) if you mean it",
                 )
             )

@@ -66,7 +66,7 @@ class Tracer:
     size = property(lambda self: self.a.size)
     aval = property(lambda self: self.a)
     # isinstance(x, np.ndarray), isinstance(x, float) in the user's code: as of the value; Tracer by type(x) first
-    __class__ = property(lambda self: class_of(self.a))  # type: ignore[assignment]
+    __class__ = property(lambda self: class_of(self.a))
 
 
 def class_of(a: Aval) -> type:

@@ -1,6 +1,7 @@
 """In-place writes: `write(x, new)` gives a traced array new contents, and all that it shares memory with.
 
-A tracer is a handle whose cell holds the current variable; a write puts another variable there. Through a view it rewrites the base.
+A tracer is a handle whose cell holds the current variable; a write puts another variable there. Through a view it rewrites the
+base.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class Copy(Primitive):
         return aval(x.shape, x.dtype, False, False)
 
     def eval(self, x: Any) -> Any:
-        return np.array(x, order="C" if self.order == "?" else self.order)
+        return np.array(x, order="C" if self.order == "?" else self.order)  # type: ignore[call-overload]
 
     def jvp(self, primals: tuple[Any, ...], tangents: tuple[Any, ...], out: Any) -> Any:
         return tangents[0]

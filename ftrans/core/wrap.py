@@ -1,8 +1,8 @@
 """What all public transformations share: choosing arguments, flattening them, tracing a call, rebuilding the results.
 
-    picked = pick(fun, args, kwargs, argnums=(0, "w"), who="grad")
-    call = trace_call(lambda xs: fun(*picked.args(xs)), picked.leaves, who="grad")
-    call.jaxpr, call.operands, call.out_tree
+picked = pick(fun, args, kwargs, argnums=(0, "w"), who="grad")
+call = trace_call(lambda xs: fun(*picked.args(xs)), picked.leaves, who="grad")
+call.jaxpr, call.operands, call.out_tree
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class Picked:
         """Call fun with these leaves in place of the picked ones."""
         if self.tree is None:
             args = list(self.positional)
-            args[self.places[0]] = leaves[0]  # type: ignore[call-overload]
+            args[int(self.places[0])] = leaves[0]
             return fun(*args, **self.named)
         subtrees = pytree.unflatten(self.tree, leaves)
         args, kwargs = list(self.positional), dict(self.named)
@@ -162,10 +162,10 @@ def place_of(fun: Any, args: tuple[Any, ...], kwargs: dict[str, Any], a: Any, wh
         raise ArgumentError(at_line(f"{who}: argnums must be ints or names, got {shown(a)} of type {type(a).__name__}"))
     a = int(a)
     if -len(args) <= a < len(args):
-        return a % len(args)
+        return int(a % len(args))
     names = parameter_names(fun)
     if 0 <= a < len(names) and names[a] in kwargs:
-        return names[a]
+        return str(names[a])
     raise ArgumentError(
         at_line(
             f"{who}: argnums={a}, but the call has {len(args)} positional argument{'s' if len(args) != 1 else ''}",

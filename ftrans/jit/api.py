@@ -150,7 +150,11 @@ class Jitted:
         moving, static_key, rebuild = self.static.take(args, kwargs)
         leaves, tree = self.flatten(moving)
         signature, simple = self.signature(leaves, tree, moving)
-        key = (tuple(signature) if simple and not static_key and tree is simple_tree(len(leaves)) else (tree, static_key, tuple(signature)))
+        key = (
+            tuple(signature)
+            if simple and not static_key and tree is simple_tree(len(leaves))
+            else (tree, static_key, tuple(signature))
+        )
         entry = self.entries.get(key)
         if entry is not None and entry.direct and config.jit != "check" and entry.last is not None and entry.last.valid():
             return self.attempt(entry, entry.last, leaves, mode, (tree, rebuild))  # 0.5 µs a leaf less than by input_of
@@ -314,7 +318,8 @@ class Jitted:
             full.full = True
             warnings.warn(
                 FtransWarning(
-                    f"jit({self.__name__}): more than {MAX_TRACES} different traces for one signature; from now on such calls run as plain NumPy\n"
+                    f"jit({self.__name__}): more than {MAX_TRACES} different traces for one signature; such calls now run as "
+                    "plain NumPy\n"
                     "  Python branches on too many different values: use ftrans.numpy.where, or make the value a static argument"
                 ),
                 stacklevel=2,
@@ -332,7 +337,7 @@ class Jitted:
                 raise StaticArgumentError(
                     at_line(
                         f"jit({self.__name__}) would have used a stale trace: the function now computes something else",
-                        hint="it depends on state that jit cannot see (a file, a mutable object reached indirectly); pass it as an argument",
+                        hint="it depends on state that jit cannot see (a file, an object out of sight); pass it as an argument",
                     )
                 )
         if cacheable(traced) and not captured.drew():
@@ -426,7 +431,9 @@ class Static:
         kinds = parameter_kinds(fun)
         if kinds and inspect.Parameter.VAR_KEYWORD not in kinds.values():
             for name in sorted(self.names - set(names)):
-                raise ArgumentError(at_line(f"jit: the function has no parameter named {name!r}", hint=f"its parameters are {names}"))
+                raise ArgumentError(
+                    at_line(f"jit: the function has no parameter named {name!r}", hint=f"its parameters are {names}")
+                )
         if kinds and inspect.Parameter.VAR_POSITIONAL not in kinds.values():
             for num in sorted(self.nums):
                 if not -len(names) <= num < len(names):
@@ -441,7 +448,7 @@ class Static:
             if isinstance(value, Tracer) or any([isinstance(x, Tracer) for x in pytree.leaves(value)]):
                 raise StaticArgumentError(
                     at_line(
-                        f"jit: static argument {what} is a traced array {shown(value)}: its value is not a constant of the function",
+                        f"jit: static argument {what} is a traced array {shown(value)}: its value is not a constant",
                         hint="do not name it static, or take the value outside of the enclosing transformation",
                     )
                 )

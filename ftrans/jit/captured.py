@@ -335,11 +335,11 @@ class Captured:
                         self.queue.append(namespace[name])
                         break
             return
-        namespace = getattr(owner, "__dict__", None)
+        own = getattr(owner, "__dict__", None)
         for name in names:
-            if namespace is not None and name in namespace:
-                value = namespace[name]
-                self.scopes.append((namespace, name, value))
+            if own is not None and name in own:
+                value = own[name]
+                self.scopes.append((own, name, value))
                 self.queue.append(value)
             elif isinstance(getattr(type(owner), name, None), types.MemberDescriptorType):  # a slot
                 self.check(functools.partial(getattr, owner, name, MISSING))

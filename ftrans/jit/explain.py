@@ -155,5 +155,4 @@ def explain(fun: Callable[..., Any]) -> Callable[..., str]:
     return explained
 
 
-
 api.hooks.update(lower=lower, report=report)

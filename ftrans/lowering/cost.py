@@ -48,6 +48,7 @@ TRANSCENDENTAL = frozenset(ELEMENT) - {
 }  # fmt: skip
 """Functions that a group is made for, and that are not computed twice."""
 
+
 def gain_and_price(j: Jaxpr, plan: Any, compiled: Callable[[Kernel], bool] = lambda k: False) -> tuple[float, float]:
     """Seconds saved per call by the kernels of a plan, and seconds to compile those that are not."""
     gain = price = 0.0

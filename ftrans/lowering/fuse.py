@@ -377,6 +377,7 @@ class Planner:
         self.avals[v] = a
         return v
 
+
 def axes_of(eqn: Eqn, ndim: int) -> tuple[int, ...]:
     """The axes a reduction drops."""
     axes = getattr(eqn.op, "axes", None)

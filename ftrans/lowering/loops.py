@@ -163,10 +163,7 @@ def print_loops(kernel: Kernel) -> str:
     for k, out in enumerate(kernel.outputs):
         target, value = _element(f"out{k}", out.operand, index), values[out.value].text
         lines.append(f"{target} = {value}" if out.reduce is None else f"{target} {FOLDS[out.reduce]} {value}")
-    heads = [
-        f"{'  ' * k}for {index[k]} in range(n{k}):{'  # reduced' if kernel.reduced[k] else ''}"
-        for k in range(kernel.naxes)
-    ]
+    heads = [f"{'  ' * k}for {index[k]} in range(n{k}):{'  # reduced' if kernel.reduced[k] else ''}" for k in range(kernel.naxes)]
     return "\n".join(heads + ["  " * kernel.naxes + line for line in lines])
 
 

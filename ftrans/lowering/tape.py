@@ -269,4 +269,3 @@ def to_python(x: Any) -> Any:
 
 def to_scalar(x: Any) -> Any:
     return x[()] if isinstance(x, np.ndarray) else x
-

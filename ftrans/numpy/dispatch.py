@@ -30,7 +30,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def implements(*mirrored: Any) -> Callable[[F], F]:
-    """Register a function as what these NumPy functions do on tracers. While no trace is open the first of them is called itself."""
+    """Register a function as what these NumPy functions do on tracers; with no trace open the first is called itself."""
 
     def register(ours: F) -> F:
         for theirs in mirrored:

@@ -304,7 +304,7 @@ def variance(a: Any, axis: Any, dtype: Any, ddof: Any, keepdims: Any, where: Any
         squares = convert(squares, kind)
     total = combined("sum", add_up, ops.add, 0, squares, axes, None, keepdims, NONE, where)
     count = count_of(x, axes, where, keepdims)
-    left = builtins.max(count - ddof, 0.0) if isinstance(count, float) and not isinstance(count, Tracer) else ops.maximum(ops.sub(count, ddof), 0)
+    left = builtins.max(count - ddof, 0.0) if type(count) is float else ops.maximum(ops.sub(count, ddof), 0)
     return divided(total, left)
 
 

@@ -183,7 +183,9 @@ class Broadcast(Primitive):
 
     def put(self, base: Any, new: Any, *rest: Any) -> Any:
         raise WriteError(
-            at_line("the result of broadcast_to is read-only: several of its elements are one in memory", hint="write to a copy of it")
+            at_line(
+                "the result of broadcast_to is read-only: several of its elements are one in memory", hint="write to a copy of it"
+            )
         )
 
     @classmethod
@@ -233,7 +235,6 @@ class ReduceSum(Primitive):
             (cls((1,)), (x.astype(np.int16),)),
             (cls((0,)), (np.zeros((0, 3)),)),
         ]
-
 
 
 class Convert(Primitive):
@@ -432,7 +433,9 @@ class Concatenate(Primitive):
         for a in avals[1:]:
             if a.ndim != first.ndim or dropped(a.shape, (self.axis,)) != dropped(first.shape, (self.axis,)):
                 shapes = ", ".join([str(x.shape) for x in avals])
-                raise ShapeError(at_line(f"concatenate along axis {self.axis}: all other dimensions must agree, got shapes {shapes}"))
+                raise ShapeError(
+                    at_line(f"concatenate along axis {self.axis}: all other dimensions must agree, got shapes {shapes}")
+                )
         shape = list(first.shape)
         shape[self.axis] = sum([a.shape[self.axis] for a in avals])
         return aval(tuple(shape), first.dtype, False, False)

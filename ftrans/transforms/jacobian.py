@@ -39,7 +39,9 @@ def basis(avals: list[Aval]) -> tuple[list[Any], int]:
     return stacks, total
 
 
-def start(fun: Any, args: Any, kwargs: Any, argnums: Argnums, holomorphic: bool, has_aux: bool, who: str) -> tuple[Picked, list[Aval], Call]:
+def start(
+    fun: Any, args: Any, kwargs: Any, argnums: Argnums, holomorphic: bool, has_aux: bool, who: str
+) -> tuple[Picked, list[Aval], Call]:
     """Trace the call with respect to the chosen arguments."""
     picked = pick(fun, args, kwargs, argnums, who)
     inputs = [input_of(x, lambda k=k: f"{who}: {picked.name(k)}") for k, x in enumerate(picked.leaves)]  # type: ignore[misc]
@@ -68,9 +70,7 @@ def forward_jacobian_jaxpr(j: Jaxpr, n_active: int, n_out: int) -> Jaxpr:
         units = [t.const(s, v) for s, v in zip(stacks, push.in_avals[len(res) :], strict=True)]
         moved = iter(zip(run(push, [*res, *units]), dims, strict=True))
         still = iter(known)
-        flat = []
-        for flag in halves.out_unknown:
-            flat.append(next(moved) if flag else (next(still), None))
+        flat = [next(moved) if flag else (next(still), None) for flag in halves.out_unknown]
         ys, dots = flat[: len(j.outs)], flat[len(j.outs) : len(j.outs) + n_out]
         blocks = [b for (dot, d), a in zip(dots, j.out_avals, strict=False) for b in columns(dot, d, a, avals, total)]
         result = [x.i for x in [*[y for y, _ in ys], *blocks]]
@@ -118,7 +118,10 @@ def reverse_jacobian_jaxpr(j: Jaxpr, n_active: int, n_out: int) -> Jaxpr:
         made = run(lin.forward, xs)
         ys, res = made[: len(j.outs)], made[len(j.outs) :]
         units = [t.const(s, v) for s, v in zip(stacks, pull.in_avals[n_res : n_res + n_out], strict=True)]
-        zeros = [t.const(np.zeros(a.shape, a.dtype)[()] if a.scalar else np.zeros(a.shape, a.dtype), a) for a in map(tangent_aval, j.out_avals[n_out:])]
+        zeros = [
+            t.const(np.zeros(a.shape, a.dtype)[()] if a.scalar else np.zeros(a.shape, a.dtype), a)
+            for a in map(tangent_aval, j.out_avals[n_out:])
+        ]
         cts = run(pull, [*res, *units, *zeros])
         stacked = [at_front(ct, d, total) for ct, d in zip(cts, dims, strict=True)]
         blocks, begin = [], 0
@@ -161,12 +164,18 @@ def check_outputs(outs: list[Aval], ins: list[Aval], who: str, holomorphic: bool
             raise DifferentiationError(at_line(f"{who} needs real or complex outputs, but output {k} has dtype {a.dtype}"))
         if a.dtype.kind == "c" and not holomorphic and who == "jacrev":
             raise DifferentiationError(
-                at_line(f"{who} needs real outputs, but output {k} has dtype {a.dtype}", hint="say holomorphic=True for a holomorphic function, or take .real and .imag")
+                at_line(
+                    f"{who} needs real outputs, but output {k} has dtype {a.dtype}",
+                    hint="say holomorphic=True for a holomorphic function, or take .real and .imag",
+                )
             )
     for k, a in enumerate(ins):
         if a.dtype.kind == "c" and not holomorphic and who == "jacfwd":
             raise DifferentiationError(
-                at_line(f"{who} needs real inputs, but input {k} has dtype {a.dtype}", hint="say holomorphic=True for a holomorphic function")
+                at_line(
+                    f"{who} needs real inputs, but input {k} has dtype {a.dtype}",
+                    hint="say holomorphic=True for a holomorphic function",
+                )
             )
 
 

@@ -107,9 +107,7 @@ def jvp(fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]
     if tree != dot_tree:
         raise ArgumentError(at_line(f"jvp: the tangents have the structure {dot_tree}, the primals {tree}"))
     inputs = [input_of(x, lambda k=k: f"primal {k}") for k, x in enumerate(leaves)]  # type: ignore[misc]
-    traced = trace_call(
-        lambda xs: fun(*pytree.unflatten(tree, xs)), inputs, who="jvp", fun=fun, has_aux=has_aux
-    )
+    traced = trace_call(lambda xs: fun(*pytree.unflatten(tree, xs)), inputs, who="jvp", fun=fun, has_aux=has_aux)
     directions: list[Any] = []
     active = []
     for k, ((_, a), dot) in enumerate(zip(inputs, dots, strict=True)):
@@ -139,7 +137,9 @@ def check_tangent(a: Aval, dot: Any, who: str, name: str, partner: str) -> None:
                 )
             )
     elif d.dtype != a.dtype and not d.weak and not a.weak:
-        raise DifferentiationError(at_line(f"{who}: {name} has dtype {d.dtype}, {partner} has dtype {a.dtype}: they must be the same"))
+        raise DifferentiationError(
+            at_line(f"{who}: {name} has dtype {d.dtype}, {partner} has dtype {a.dtype}: they must be the same")
+        )
 
 
 class TangentShapeError(ShapeError, DifferentiationError):

@@ -45,7 +45,7 @@ def template(eqn: Eqn, avals: tuple[Aval, ...], outs: tuple[Aval, ...], mask: tu
 
 @derived
 def gradient_jaxpr(j: Jaxpr, active: tuple[bool, ...], first: int) -> Jaxpr:
-    """(x...) -> (y from `first` on..., cotangents of the active inputs), for the cotangent 1 on the first output, 0 on the others."""
+    """(x...) -> (y from `first` on..., cotangents of the active inputs), for the cotangent 1 on the first output, else 0."""
     return from_templates(j, active, first) or value_and_pullback_jaxpr(j, active, 1, first)
 
 
@@ -71,9 +71,7 @@ def from_templates(j: Jaxpr, active: tuple[bool, ...], first: int) -> Jaxpr | No
         moving.update([v for v, on in zip(eqn.outs, t.moving, strict=True) if on])
         tape.append((eqn, t, made[len(eqn.outs) :]))
     cts = pull_back(em, j, tape)
-    grads = [
-        cts[v] if v in cts else zeros(em, tangent_aval(j.avals[v])) for v, on in zip(j.invars, active, strict=True) if on
-    ]
+    grads = [cts[v] if v in cts else zeros(em, tangent_aval(j.avals[v])) for v, on in zip(j.invars, active, strict=True) if on]
     return em.finish(args, [env[v] for v in j.outs[first:]] + grads)
 
 
@@ -100,4 +98,3 @@ def zeros(em: Emitter, a: Aval) -> int:
     """Zeros of an aval."""
     v = em.literal(a.dtype.type(0), aval((), a.dtype))
     return em.eqn(Broadcast(a.shape), (v,), (aval(a.shape, a.dtype, False, False),), None)[0] if a.shape else v
-

@@ -82,9 +82,7 @@ def linear_transpose(fun: Callable[..., Any], *primals: Any) -> Callable[[Any], 
     """
     leaves, tree = pytree.flatten(tuple(primals))
     inputs = [(None, abstract(x, k)) for k, x in enumerate(leaves)]
-    traced = trace_call(
-        lambda xs: fun(*pytree.unflatten(tree, xs)), inputs, who="linear_transpose", fun=fun, valued=False
-    )
+    traced = trace_call(lambda xs: fun(*pytree.unflatten(tree, xs)), inputs, who="linear_transpose", fun=fun, valued=False)
     captured = traced.operands[len(inputs) :]
     j = transpose_jaxpr(traced.jaxpr, (*[True] * len(inputs), *[False] * len(captured)))
 

@@ -41,7 +41,7 @@ def linearize_jaxpr(j: Jaxpr, active: tuple[bool, ...]) -> Linearized:
     both = simplify(both)
     n = len(j.invars)
     halves = split(both, (*[False] * n, *[True] * (len(both.invars) - n)))
-    known_dots = [flag for flag in halves.out_unknown[len(j.outs) :]]
+    known_dots = list(halves.out_unknown[len(j.outs) :])
     if not all(known_dots):  # a tangent that depends on no input tangent is zero
         moving = spread(moving, known_dots)
     outs = len(j.outs)
@@ -94,7 +94,9 @@ def one(a: Aval) -> Any:
     return scalar if a.scalar else np.asarray(scalar)
 
 
-def trace_primals(fun: Callable[..., Any], primals: tuple[Any, ...], who: str, has_aux: bool) -> tuple[Call, pytree.TreeDef, list[Any]]:
+def trace_primals(
+    fun: Callable[..., Any], primals: tuple[Any, ...], who: str, has_aux: bool
+) -> tuple[Call, pytree.TreeDef, list[Any]]:
     """Trace fun on all its (positional) arguments, with their values."""
     leaves, tree = pytree.flatten(tuple(primals))
     inputs = [input_of(x, lambda k=k: f"{who}: primal {k}") for k, x in enumerate(leaves)]  # type: ignore[misc]
@@ -163,10 +165,7 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
             check_tangent(a, d, "linearize", f"tangent {k}", f"primal {k}")
         given = [like(d, a) for a, d in zip(avals, dots, strict=True) if a.inexact]
         moved = iter(run(lin.push, [*residuals, *given]))
-        filled = [
-            next(moved) if on else np.zeros(a.shape, a.dtype)[()]
-            for on, a in zip(lin.moving, j.out_avals, strict=True)
-        ]
+        filled = [next(moved) if on else np.zeros(a.shape, a.dtype)[()] for on, a in zip(lin.moving, j.out_avals, strict=True)]
         return pytree.unflatten(traced.out_tree, filled[:n])
 
     out = pytree.unflatten(traced.out_tree, outs[:n])
@@ -183,7 +182,9 @@ def check_inexact(avals: list[Aval], name: Callable[[int], str], who: str, holom
     """Raise when a derivative is asked for with respect to something that has none."""
     for k, a in enumerate(avals):
         if holomorphic and a.dtype.kind != "c":
-            raise DifferentiationError(at_line(f"{who} with holomorphic=True expects complex inputs, but {name(k)} has dtype {a.dtype}"))
+            raise DifferentiationError(
+                at_line(f"{who} with holomorphic=True expects complex inputs, but {name(k)} has dtype {a.dtype}")
+            )
         if not a.inexact and not allow_int:
             raise DifferentiationError(
                 at_line(

@@ -100,9 +100,7 @@ def vmap(
         axes = [*prefix_axes(in_axes, args, "in_axes"), *[0] * len(pytree.leaves(kwargs))]
         dims = [canonical_axis(d, a, k, name) for k, (d, (_, a)) in enumerate(zip(axes, inputs, strict=True))]
         size = batch_size(dims, [a for _, a in inputs], name, axis_size)
-        lanes = [
-            (None, lane_aval(a, d)) if d is not None else (x, a) for (x, a), d in zip(inputs, dims, strict=True)
-        ]
+        lanes = [(None, lane_aval(a, d)) if d is not None else (x, a) for (x, a), d in zip(inputs, dims, strict=True)]
 
         def call(xs: list[Tracer]) -> Any:
             inner_args, inner_kwargs = pytree.unflatten(tree, xs)
@@ -111,7 +109,9 @@ def vmap(
         traced = trace_call(call, lanes, who="vmap", fun=fun)
         captured = traced.operands[len(inputs) :]
         j, out_dims = vmap_jaxpr(traced.jaxpr, size, (*dims, *[None] * len(captured)))
-        wanted = pytree.broadcast_prefix(out_axes, pytree.unflatten(traced.out_tree, [0] * traced.out_tree.num_leaves), is_leaf=is_none)
+        wanted = pytree.broadcast_prefix(
+            out_axes, pytree.unflatten(traced.out_tree, [0] * traced.out_tree.num_leaves), is_leaf=is_none
+        )
         final = placed(j, size, out_dims, check_out_axes(wanted, traced.jaxpr.out_avals, out_dims, owner_name("vmap", fun)))
         results = run(final, [*[x for x, _ in inputs], *captured])
         return pytree.unflatten(traced.out_tree, results)
@@ -128,7 +128,10 @@ def prefix_axes(in_axes: Any, args: tuple[Any, ...], what: str) -> list[Any]:
     """One axis for each leaf of the arguments, from the pytree prefix the user gave."""
     if isinstance(in_axes, tuple) and len(in_axes) != len(args):
         raise ArgumentError(
-            at_line(f"vmap: {what} has {len(in_axes)} entries, but the call has {len(args)} positional arguments", hint="keyword arguments are mapped along axis 0")
+            at_line(
+                f"vmap: {what} has {len(in_axes)} entries, but the call has {len(args)} positional arguments",
+                hint="keyword arguments are mapped along axis 0",
+            )
         )
     if in_axes is None or isinstance(in_axes, int):
         return [in_axes] * len(pytree.leaves(args))
@@ -145,7 +148,9 @@ def canonical_axis(d: Any, a: Aval, k: int, name: Callable[[int], str]) -> int |
         raise ArgumentError(
             at_line(
                 f"vmap: {name(k)} has shape {a.shape}, which has no axis {d} to map over",
-                hint="say in_axes=None for arguments that all lanes share" if not a.ndim else f"axes go from {-a.ndim} to {a.ndim - 1}",
+                hint="say in_axes=None for arguments that all lanes share"
+                if not a.ndim
+                else f"axes go from {-a.ndim} to {a.ndim - 1}",
             )
         )
     return d % a.ndim
@@ -169,11 +174,17 @@ def batch_size(dims: list[int | None], avals: list[Aval], name: Callable[[int], 
     if len(found) == 1:
         return int(found.pop())
     if not found:
-        raise ArgumentError(at_line("vmap: no argument is mapped (every in_axes is None)", hint="map at least one argument, or give axis_size="))
+        raise ArgumentError(
+            at_line("vmap: no argument is mapped (every in_axes is None)", hint="map at least one argument, or give axis_size=")
+        )
     rows = [f"  {name(k)} has size {n} along axis {dims[k]} (shape {avals[k].shape})" for k, n in sizes.items()]
     if axis_size is not None:
         rows.append(f"  axis_size={axis_size}")
-    raise BatchSizeError(at_line("vmap: the mapped axes differ in size:\n" + "\n".join(rows), hint="in_axes=None marks arguments that all lanes share"))
+    raise BatchSizeError(
+        at_line(
+            "vmap: the mapped axes differ in size:\n" + "\n".join(rows), hint="in_axes=None marks arguments that all lanes share"
+        )
+    )
 
 
 def lane_aval(a: Aval, d: int) -> Aval:

@@ -338,18 +338,14 @@ def column_carry(fold: str, dtype: str) -> Text:
 def column_finish(fold: str, dtype: str) -> Text:
     """(accumulators, indices, out, byte stride of out, m): store the results of m columns."""
     name = f"ftrans.column_finish.{fold}.{dtype}"
-    f = Function(
-        "void", name, "ptr noalias %acc, ptr noalias %index, ptr noalias %out, i64 %stride, i64 %m", "noinline"
-    )
+    f = Function("void", name, "ptr noalias %acc, ptr noalias %index, ptr noalias %out, i64 %stride, i64 %m", "noinline")
     type_ = MEMORY[dtype]
     with f.loop("%m") as j:
         target = f.offset("%out", j, "%stride")
         if fold in ("argmax", "argmin"):
             f.store("i64", f.load("i64", f.element("i64", "%index", j)), target, align=8)
         else:
-            value = f.load(
-                type_, f.element(type_, "%acc", f.let(f"add i64 {j}, {(levels_of(fold, dtype) - 1) * TILE}"))
-            )
+            value = f.load(type_, f.element(type_, "%acc", f.let(f"add i64 {j}, {(levels_of(fold, dtype) - 1) * TILE}")))
             for level in reversed(range(levels_of(fold, dtype) - 1)):
                 part = f.load(type_, f.element(type_, "%acc", f.let(f"add i64 {j}, {level * TILE}")))
                 value = merge(f, fold, dtype, type_, value, part)

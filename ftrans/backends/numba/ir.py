@@ -107,9 +107,7 @@ class _Emitter:
     # ---- the three forms
 
     def _elementwise(self, pointers: list[str]) -> None:
-        sinks = [
-            Sink(out.value, out.operand.dtype, _inner(out.operand), None, out.inplace) for out in self.kernel.outputs
-        ]
+        sinks = [Sink(out.value, out.operand.dtype, _inner(out.operand), None, out.inplace) for out in self.kernel.outputs]
         self._define_elements(sinks)
         with ExitStack() as stack:
             pointers = self._loops(stack, range(len(self.sizes) - 1), pointers)
@@ -166,9 +164,7 @@ class _Emitter:
             f.store("i64", f.let(f"add i64 {start}, {count}"), done)
         return f.load("i64", done)
 
-    def _row_into_buffers(
-        self, row: list[str], start: str, buffers: list[str], filled: str, flush: Callable[[str], None]
-    ) -> None:
+    def _row_into_buffers(self, row: list[str], start: str, buffers: list[str], filled: str, flush: Callable[[str], None]) -> None:
         """Evaluate the innermost axis from start on into the buffers, flushing whenever they are full."""
         f, kernel = self.f, self.kernel
         size, last, inputs = self.sizes[-1], self._last_strides(), len(kernel.inputs)

@@ -1,8 +1,8 @@
 """Compile kernels and call them.
 
-    compiled = compile(kernel)                     # once per kernel content and process
-    run = compiled.bind(table([1000], [(0, [0]), (1, [0]), (2, [0])]))
-    run([x, y, out])                               # True; False when a layout does not fit (see entry.py)
+compiled = compile(kernel)                     # once per kernel content and process
+run = compiled.bind(table([1000], [(0, [0]), (1, [0]), (2, [0])]))
+run([x, y, out])                               # True; False when a layout does not fit (see entry.py)
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from .engine import Entry
 
 table = entry.make_table
 """(sizes of the loop axes, per operand (slot, array dimension per axis or -1)) -> the table `Compiled.bind` takes."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Compiled:

@@ -159,9 +159,7 @@ def log1p(f: Real, x: str) -> str:
     """fdlibm s_log1p.c: log of u = 1 + x, and what rounding u lost divided by u."""
     u = f.add(x, f.const(1.0))
     m, k = _mantissa(f, u)
-    lost = f.select(
-        f.compare("ogt", k, f.const(1.0)), f.sub(f.const(1.0), f.sub(u, x)), f.sub(x, f.sub(u, f.const(1.0)))
-    )
+    lost = f.select(f.compare("ogt", k, f.const(1.0)), f.sub(f.const(1.0), f.sub(u, x)), f.sub(x, f.sub(u, f.const(1.0))))
     near = f.compare("oeq", k, f.const(0.0))
     lost = f.select(near, f.const(0.0), f.div(lost, u))
     fraction = f.select(near, x, f.sub(m, f.const(1.0)))
