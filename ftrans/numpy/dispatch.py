@@ -14,8 +14,8 @@ import numpy as np
 
 from .. import pytree
 from ..core.lift import lift
-from ..core.trace import Tracer, current
-from ..core.values import collapse
+from ..core.trace import Trace, Tracer, current
+from ..core.values import collapse, value
 from ..core.views import write
 from ..errors import UnsupportedError, WriteError, at_line
 from ..ops.structural import broadcast, convert
@@ -30,12 +30,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def implements(*mirrored: Any) -> Callable[[F], F]:
-    """Register a function as what these NumPy functions do on tracers; with no trace open the first is called itself."""
+    """Register a function as what these NumPy functions do on tracers; with no trace open the first is called itself.
+
+    A name stands for a function that this NumPy may be too old to have.
+    """
 
     def register(ours: F) -> F:
-        for theirs in mirrored:
-            functions[theirs] = ours
-        theirs = mirrored[0]
+        known = [getattr(np, f, None) if isinstance(f, str) else f for f in mirrored]
+        functions.update({theirs: ours for theirs in known if theirs is not None})
+        theirs = known[0] if known[0] is not None else functools.partial(evaluated, ours)
         if not ours.__doc__:
             ours.__doc__ = f"As `numpy.{theirs.__name__}`, on traced arrays too.\n\n{theirs.__doc__ or ''}"
 
@@ -46,6 +49,12 @@ def implements(*mirrored: Any) -> Callable[[F], F]:
         return function  # type: ignore[return-value]
 
     return register
+
+
+def evaluated(ours: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """The value of a traced function on arrays."""
+    with Trace():
+        return pytree.map(value, ours(*args, **kwargs))
 
 
 def register_ufunc(ufunc: np.ufunc, ours: F) -> F:

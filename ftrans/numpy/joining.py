@@ -66,7 +66,7 @@ def stack(arrays: Any, axis: Any = 0, out: Any = None, *, dtype: Any = None, cas
     return new if out is None else store_out(out, new, "stack")
 
 
-@implements(np.unstack)
+@implements("unstack")
 def unstack(x: Any, /, *, axis: int = 0) -> Any:
     """As `numpy.unstack`: the views along an axis."""
     v = moveaxis(x, axis, 0)

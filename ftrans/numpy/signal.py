@@ -219,13 +219,13 @@ def running_from(who: str, run: Any, initial: int, x: Any, axis: Any, dtype: Any
     return result if out is None else store_out(out, result, who)
 
 
-@implements(np.cumulative_sum)
+@implements("cumulative_sum")
 def cumulative_sum(x: Any, /, *, axis: Any = None, dtype: Any = None, out: Any = None, include_initial: bool = False) -> Any:
     """As `numpy.cumulative_sum`."""
     return running_from("cumulative_sum", cumsum, 0, x, axis, dtype, out, include_initial)
 
 
-@implements(np.cumulative_prod)
+@implements("cumulative_prod")
 def cumulative_prod(x: Any, /, *, axis: Any = None, dtype: Any = None, out: Any = None, include_initial: bool = False) -> Any:
     """As `numpy.cumulative_prod`."""
     return running_from("cumulative_prod", cumprod, 1, x, axis, dtype, out, include_initial)
