@@ -158,6 +158,7 @@ def place(loc: Location | None) -> tuple[int, int]:
     return (id(loc[0]), loc[1]) if loc else (0, 0)
 
 
+MISSING = object()
 Pass = TypeVar("Pass", bound=Callable[..., Any])
 
 
@@ -167,11 +168,10 @@ def derived(make: Pass) -> Pass:
     @functools.wraps(make)
     def cached(j: Jaxpr, *params: Any) -> Any:
         key = (make, params)
-        try:
-            return j.memo[key]
-        except KeyError:
+        result = j.memo.get(key, MISSING)  # not try/except: an error of `make` would be shown as one while handling a KeyError
+        if result is MISSING:
             result = j.memo[key] = make(j, *params)
-            return result
+        return result
 
     return cached  # type: ignore[return-value]
 

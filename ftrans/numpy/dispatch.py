@@ -38,7 +38,7 @@ def implements(*mirrored: Any) -> Callable[[F], F]:
     def register(ours: F) -> F:
         known = [getattr(np, f, None) if isinstance(f, str) else f for f in mirrored]
         functions.update({theirs: ours for theirs in known if theirs is not None})
-        theirs = known[0] if known[0] is not None else functools.partial(evaluated, ours)
+        theirs: Any = known[0] if known[0] is not None else functools.partial(evaluated, ours)
         if not ours.__doc__:
             ours.__doc__ = f"As `numpy.{theirs.__name__}`, on traced arrays too.\n\n{theirs.__doc__ or ''}"
 
