@@ -18,6 +18,12 @@ from .values import collapse, evaluate
 def bind(op: Primitive, *args: Any) -> Any:
     """Apply a primitive: recorded while a trace is open, else evaluated."""
     t = current.trace
+    if t is not None and not op.may_raise:
+        for x in args:
+            if type(x) is not Tracer or x.t is not t:
+                break
+        else:
+            return t.record(op, args)
     if t is None:
         if not any([isinstance(x, Tracer) for x in args]):
             return op.eval(*args)

@@ -30,6 +30,8 @@ def reduced_axes(axis: Any, x: Tracer, who: str, strict: bool = False) -> tuple[
     """The axis argument of a reduction: all axes for None. As in NumPy a 0-d array has an axis 0 here, unless strict."""
     if axis is None:
         return tuple(range(x.a.ndim))
+    if type(axis) is int and 0 <= axis < x.a.ndim:
+        return (axis,)
     if not x.a.ndim and not strict:
         return axes_of(axis, 1, who)[:0]
     return axes_of(axis, x.a.ndim, who)

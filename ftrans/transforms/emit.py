@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.aval import Aval
+from ..core.aval import Aval, aval
 from ..core.check import checked
 from ..core.jaxpr import Eqn, Jaxpr, live
 from ..core.primitive import Primitive, infer
@@ -39,6 +39,7 @@ class Emitter:
         self.seen: dict[Any, tuple[int, ...]] = {}
         self.ones: set[int] = set()
         self.spread: dict[int, int] = {}  # result of a broadcast or of adding axes of size 1 -> what was spread
+        self.reshaped: dict[int, int] = {}  # result of a reshape -> its operand
         self.size = 0
 
     def input(self, a: Aval) -> int:
@@ -68,6 +69,8 @@ class Emitter:
             pointwise = POINTWISE[kind] = issubclass(kind, Pointwise)
         if pointwise:
             if self.spread:
+                if len(ins) == 1 and ins[0] in self.spread:
+                    return self.before_spread(op, ins[0], out_avals[0], loc)
                 ins = self.narrowed(op, ins, out_avals[0])
             if kind is Mul or kind is Div:
                 alias = self.times_one(kind, ins, out_avals[0])
@@ -91,12 +94,34 @@ class Emitter:
 
     def move(self, op: Any, ins: tuple[int, ...], out_avals: Sequence[Aval], loc: Location | None) -> tuple[int, ...]:
         """A reshape or broadcast, remembered where NumPy's broadcasting would do the same."""
-        known = self.seen.get((op, ins))
+        x = ins[0]
+        if type(op) is Reshape and x in self.reshaped:
+            x = self.reshaped[x]  # a reshape of a reshape
+            if self.avals[x] is out_avals[0]:
+                return (x,)
+        known = self.seen.get((op, (x,)))
         if known is None:
-            known = self.seen[op, ins] = self.append(op, ins, out_avals, loc)
-            if spreads(op.shape, self.avals[ins[0]].shape):
-                self.spread[known[0]] = self.spread.get(ins[0], ins[0])
+            known = self.seen[op, (x,)] = self.append(op, (x,), out_avals, loc)
+            root = self.spread.get(x, x)
+            same = self.avals[root].size == 1 and len(op.shape) >= self.avals[root].ndim  # one value everywhere
+            if same or spreads(op.shape, self.avals[x].shape):
+                self.spread[known[0]] = root
+            if type(op) is Reshape:
+                self.reshaped[known[0]] = x
         return known
+
+    def before_spread(self, op: Primitive, x: int, out: Aval, loc: Location | None) -> tuple[int, ...]:
+        """f(spread(x)) as spread(f(x)): who reads it may do without the spreading."""
+        root = self.spread[x]
+        small = infer(op, (self.avals[root],))
+        (y,) = self.eqn(op, (root,), (small,), loc)
+        spread = aval(out.shape, small.dtype, False, False)
+        if spread is not out or not out.shape:
+            known = self.seen.get((op, (x,)))
+            if known is None:
+                known = self.seen[op, (x,)] = self.append(op, (x,), (out,), loc)
+            return known
+        return self.move(Broadcast(out.shape), (y,), (out,), loc)
 
     def narrowed(self, op: Primitive, ins: tuple[int, ...], out: Aval) -> tuple[int, ...]:
         """The operands with broadcasts dropped wherever the operation broadcasts to the same result."""
