@@ -55,10 +55,6 @@ class Aval:
         """The array of this dtype and another shape."""
         return aval(shape, self.dtype)
 
-    def with_dtype(self, dtype: npt.DTypeLike) -> Aval:
-        """The array of this shape and another dtype."""
-        return aval(self.shape, dtype, False, self.scalar)
-
     def strong(self) -> Aval:
         """This aval as an operation returns it: no longer a Python scalar."""
         return aval(self.shape, self.dtype, False, self.scalar) if self.weak else self

@@ -67,7 +67,6 @@ class Primitive(metaclass=PrimitiveMeta):
     effectful: dead-code removal keeps it.
     may_raise: it can fail depending on values, so it is evaluated when recorded.
     view: `eval` gives a view of its first argument.
-    linear_in: which arguments it is linear in, each for the others fixed; () when none. Used to check `transpose`.
     """
 
     nin: int = 1

@@ -57,11 +57,6 @@ def add_line(error: Exception, eqn: Eqn) -> None:
         error.add_note(f"in {eqn.op.name}, traced at {where}")
 
 
-def is_tracing(*leaves: Any) -> bool:
-    """Whether any of these is a tracer."""
-    return any([isinstance(x, Tracer) for x in leaves])
-
-
 def run_traced(j: Jaxpr, source: Jaxpr, t: Trace, args: Sequence[Any]) -> list[Any]:
     """The results of j, which was derived from the trace t of `source`: what t has evaluated already is not run again."""
     if t.mark == 0 or current.trace is not None:

@@ -29,7 +29,6 @@ from .nest import Dims
 from .tape import Item, overwritable
 
 MAX_EQNS = 400  # equations in one kernel
-MAX_OPERANDS = 48
 SMALL = 64  # a reduction of fewer elements than this is left to NumPy
 SPREAD = 8  # a sum, difference or product so many times as large as its operands is computed wherever it is needed
 CHEAP = frozenset(["add", "sub", "mul"])

@@ -158,14 +158,9 @@ def like(x: Any, a: Aval) -> Any:
     """A tangent given by the user as an operand of aval tangent_aval(a)."""
     want = tangent_aval(a)
     if isinstance(x, Tracer):
-        return fit_exact(x, want)
+        return fit(x, want)
     plain = np.asarray(x, dtype=want.dtype)
     return plain[()] if want.scalar else plain
-
-
-def fit_exact(x: Tracer, want: Aval) -> Any:
-    """A traced tangent converted to exactly the aval of an input."""
-    return fit(x, want)
 
 
 __all__ = ["check_tangent", "float0", "full_jvp_jaxpr", "jvp", "jvp_jaxpr", "like", "tangent_aval"]

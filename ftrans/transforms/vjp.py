@@ -94,14 +94,29 @@ def one(a: Aval) -> Any:
     return scalar if a.scalar else np.asarray(scalar)
 
 
-def trace_primals(
-    fun: Callable[..., Any], primals: tuple[Any, ...], who: str, has_aux: bool
-) -> tuple[Call, pytree.TreeDef, list[Any]]:
-    """Trace fun on all its (positional) arguments, with their values."""
+class Passed(NamedTuple):
+    """A function run forwards at its primals, with what the linear part needs: `vjp` and `linearize` go on from here."""
+
+    traced: Call
+    tree: pytree.TreeDef  # of the primals
+    avals: list[Aval]  # of their leaves
+    active: tuple[bool, ...]
+    lin: Linearized
+    outs: list[Any]
+    residuals: list[Any]
+
+
+def forward_pass(fun: Callable[..., Any], primals: tuple[Any, ...], who: str, has_aux: bool) -> Passed:
+    """Trace fun on all its (positional) arguments with their values, and run the half that its primals determine."""
     leaves, tree = pytree.flatten(tuple(primals))
     inputs = [input_of(x, lambda k=k: f"{who}: primal {k}") for k, x in enumerate(leaves)]  # type: ignore[misc]
     traced = trace_call(lambda xs: fun(*pytree.unflatten(tree, xs)), inputs, who=who, fun=fun, has_aux=has_aux)
-    return traced, tree, [a for _, a in inputs]
+    j, avals = traced.jaxpr, [a for _, a in inputs]
+    active = tuple([a.inexact for a in avals]) + (False,) * (len(j.invars) - len(avals))
+    lin = linearize_jaxpr(j, active)
+    made = run_traced(lin.forward, j, traced.trace, traced.operands)
+    m = len(j.outs)
+    return Passed(traced, tree, avals, active, lin, made[:m], apart(made[m:], made[:m]))
 
 
 def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
@@ -118,13 +133,8 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     >>> round(float(pull(1.0)[0]), 6)
     0.077004
     """
-    traced, tree, avals = trace_primals(fun, primals, "vjp", has_aux)
-    j = traced.jaxpr
-    active = tuple([a.inexact for a in avals]) + (False,) * (len(j.invars) - len(avals))
-    lin = linearize_jaxpr(j, active)
-    outs = run_traced(lin.forward, j, traced.trace, traced.operands)
-    n, m = traced.out_tree.num_leaves, len(j.outs)
-    residuals = apart(outs[m:], outs[:m])
+    traced, tree, avals, active, _, outs, residuals = forward_pass(fun, primals, "vjp", has_aux)
+    j, n = traced.jaxpr, traced.out_tree.num_leaves
     back = pullback_jaxpr(j, active)
 
     def pullback(ct: Any) -> Any:
@@ -135,7 +145,7 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
         return pytree.unflatten(tree, leaves)
 
     out = pytree.unflatten(traced.out_tree, outs[:n])
-    return (out, pullback, traced.aux.rebuild(outs[n:m])) if has_aux else (out, pullback)
+    return (out, pullback, traced.aux.rebuild(outs[n:])) if has_aux else (out, pullback)
 
 
 def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
@@ -149,13 +159,8 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
     >>> float(y), float(push(1.0))
     (9.0, 6.0)
     """
-    traced, tree, avals = trace_primals(fun, primals, "linearize", has_aux)
-    j = traced.jaxpr
-    active = tuple([a.inexact for a in avals]) + (False,) * (len(j.invars) - len(avals))
-    lin = linearize_jaxpr(j, active)
-    outs = run_traced(lin.forward, j, traced.trace, traced.operands)
-    n, m = traced.out_tree.num_leaves, len(j.outs)
-    residuals = apart(outs[m:], outs[:m])
+    traced, tree, avals, _, lin, outs, residuals = forward_pass(fun, primals, "linearize", has_aux)
+    j, n = traced.jaxpr, traced.out_tree.num_leaves
 
     def push(*tangents: Any) -> Any:
         dots, dot_tree = pytree.flatten(tuple(tangents))
@@ -169,7 +174,7 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
         return pytree.unflatten(traced.out_tree, filled[:n])
 
     out = pytree.unflatten(traced.out_tree, outs[:n])
-    return (out, push, traced.aux.rebuild(outs[n:m])) if has_aux else (out, push)
+    return (out, push, traced.aux.rebuild(outs[n:])) if has_aux else (out, push)
 
 
 def apart(residuals: list[Any], results: list[Any]) -> list[Any]:
