@@ -8,9 +8,12 @@
     ft.vmap(f)            f over a batch, without a loop
     ft.jvp, ft.vjp, ft.jacfwd, ft.jacrev, ft.hessian, ft.hvp, ft.linearize ...
 
-They compose in any order. `ftrans.numpy` holds the NumPy functions that can be traced; plain `numpy` functions on traced arrays
+They compose in any order. `ft.draw(f)(x)` shows the graph of a computation; `ft.nn`, `ft.optim` and `ft.optimize` (imported when first used) have
+networks, optimisers and SciPy's solvers. `ftrans.numpy` holds the NumPy functions that can be traced; plain `numpy` functions on traced arrays
 lead there by themselves.
 """
+
+from typing import TYPE_CHECKING
 
 from . import errors as errors
 from . import lax as lax
@@ -19,6 +22,7 @@ from . import tree as tree
 from . import tree_util as tree_util
 from .api import block_until_ready, device_get, device_put
 from .config import config
+from .core.lazy import later
 from .core.trace import Tracer
 from .jit.api import Jitted, jit
 from .jit.explain import explain
@@ -33,11 +37,19 @@ from .transforms.transpose import linear_transpose
 from .transforms.vjp import linearize, vjp
 from .transforms.vmap import vmap
 
+if TYPE_CHECKING:
+    from . import nn as nn
+    from . import optim as optim
+    from . import optimize as optimize
+    from .pictures import draw as draw
+
 __version__ = "0.1.0"
 
+__getattr__ = later("ftrans", {"draw": "pictures:draw", "nn": "nn", "optim": "optim", "optimize": "optimize"})
+
 __all__ = [
-    "Jitted", "ShapeDtypeStruct", "Tracer", "at", "block_until_ready", "config", "device_get", "device_put", "errors",
+    "Jitted", "ShapeDtypeStruct", "Tracer", "at", "block_until_ready", "config", "device_get", "device_put", "draw", "errors",
     "eval_jaxpr", "eval_shape", "explain", "float0", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jit", "jvp", "lax",
-    "linear_transpose", "linearize", "make_jaxpr", "no_compile", "numpy", "stop_gradient", "tree", "tree_util", "value_and_grad",
+    "linear_transpose", "linearize", "make_jaxpr", "nn", "no_compile", "numpy", "optim", "optimize", "stop_gradient", "tree", "tree_util", "value_and_grad",
     "vjp", "vmap",
 ]  # fmt: skip

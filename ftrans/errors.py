@@ -106,6 +106,12 @@ class WriteError(FtransError, ValueError):
     """An in-place write that ftrans cannot give NumPy's meaning."""
 
 
+class NonFiniteError(FtransError, FloatingPointError):
+    """A loss became nan or infinite. `result` holds what the last finite step had reached."""
+
+    result: Any = None
+
+
 class CompilationForbiddenError(FtransError, RuntimeError):
     """Something had to be compiled inside `with ft.no_compile()`."""
 

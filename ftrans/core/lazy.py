@@ -3,13 +3,15 @@
     erf = Lazy("scipy.special", "erf")       # scipy.special takes 0.15 s to import, and few programs need it
     erf(0.5)
 
-The name stands at module level, where a reader looks for imports; only libraries are imported so, never modules of ftrans.
+The name stands at module level, where a reader looks for imports; only libraries are imported so, and by `later` whole parts
+of ftrans that stand above all others (`ft.nn`), never what a module of ftrans needs from another.
 """
 
 from __future__ import annotations
 
 import functools
 import importlib
+import sys
 from typing import Any
 
 
@@ -35,3 +37,25 @@ class Lazy:
 
     def __repr__(self) -> str:
         return self.path
+
+
+def later(package: str, names: dict[str, str]) -> Any:
+    """The `__getattr__` of a package: public names that are imported when first asked for (PEP 562).
+
+    names: public name -> the module below `package` that is it (`"nn": "nn"`) or that has it (`"draw": "pictures:draw"`).
+    """
+    load = importlib.import_module
+
+    def __getattr__(name: str) -> Any:  # noqa: N807 - what Python calls it
+        if name not in names:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        module, _, attribute = names[name].partition(":")
+        found = load(f"{package}.{module}")
+        found = getattr(found, attribute) if attribute else found
+        setattr(sys.modules[package], name, found)
+        return found
+
+    return __getattr__
+
+
+__all__ = ["Lazy", "later"]

@@ -1,0 +1,1 @@
+"""Networks: activations, losses, layers (work in progress)."""

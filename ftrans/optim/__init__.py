@@ -1,0 +1,1 @@
+"""Optimisers (work in progress)."""

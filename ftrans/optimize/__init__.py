@@ -1,0 +1,1 @@
+"""SciPy's solvers with derivatives by ftrans (work in progress)."""
