@@ -23,6 +23,7 @@ from . import tree_util as tree_util
 from .api import block_until_ready, device_get, device_put
 from .config import config
 from .core.lazy import later
+from .core.strict import numpy_rank_promotion, strict
 from .core.trace import Tracer
 from .jit.api import Jitted, jit
 from .jit.explain import explain
@@ -50,6 +51,6 @@ __getattr__ = later("ftrans", {"draw": "pictures:draw", "nn": "nn", "optim": "op
 __all__ = [
     "Jitted", "ShapeDtypeStruct", "Tracer", "at", "block_until_ready", "config", "device_get", "device_put", "draw", "errors",
     "eval_jaxpr", "eval_shape", "explain", "float0", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jit", "jvp", "lax",
-    "linear_transpose", "linearize", "make_jaxpr", "nn", "no_compile", "numpy", "optim", "optimize", "stop_gradient", "tree", "tree_util", "value_and_grad",
-    "vjp", "vmap",
+    "linear_transpose", "linearize", "make_jaxpr", "nn", "no_compile", "numpy", "numpy_rank_promotion", "optim", "optimize",
+    "stop_gradient", "strict", "tree", "tree_util", "value_and_grad", "vjp", "vmap",
 ]  # fmt: skip

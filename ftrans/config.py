@@ -13,7 +13,8 @@ from typing import Any
 
 from .errors import ArgumentError
 
-JIT_MODES = ("hot", "now", "never", "check")
+CHOICES = {"jit": ("hot", "now", "never", "check"), "numpy_rank_promotion": ("allow", "warn", "raise")}
+JIT_MODES = CHOICES["jit"]
 
 
 @dataclass
@@ -24,19 +25,23 @@ class Config:
         first call, "never" runs NumPy only, "check" re-traces every call and raises when the trace is not the cached one.
     deterministic: compiled code takes over at a fixed call (the third), not when a measured cost says so.
     helper: "hot" may start a process that compiles meanwhile; without it, calls at which compiling pays off wait for it.
+    strict: raise at broadcasts that are rarely meant; see `ft.strict`.
+    numpy_rank_promotion: "allow", "warn" or "raise" where operands differ in rank; see `ft.numpy_rank_promotion`.
     cache_size: how many traces, and how many programs, are kept at most (least recently used go first).
     """
 
     jit: str = "hot"
     deterministic: bool = False
     helper: bool = True
+    strict: bool = False
+    numpy_rank_promotion: str = "allow"
     cache_size: int = 4096
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in {f.name for f in fields(self)}:
             raise ArgumentError(f"ft.config has no setting {name!r}; it has {', '.join(f.name for f in fields(self))}")
-        if name == "jit" and value not in JIT_MODES:
-            raise ArgumentError(f"ft.config.jit must be one of {JIT_MODES}, not {value!r}")
+        if value not in CHOICES.get(name, (value,)):
+            raise ArgumentError(f"ft.config.{name} must be one of {CHOICES[name]}, not {value!r}")
         super().__setattr__(name, value)
 
     @contextmanager

@@ -74,6 +74,10 @@ class ShapeError(FtransError, ValueError):
     """Shapes that do not fit together."""
 
 
+class RankPromotionError(ShapeError):
+    """Operands of different rank were broadcast where `ft.strict` or `ft.numpy_rank_promotion` forbids it."""
+
+
 class DtypeError(FtransError, TypeError):
     """Dtypes that do not fit together."""
 

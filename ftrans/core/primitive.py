@@ -67,6 +67,7 @@ class Primitive(metaclass=PrimitiveMeta):
     effectful: dead-code removal keeps it.
     may_raise: it can fail depending on values, so it is evaluated when recorded.
     view: `eval` gives a view of its first argument.
+    broadcasts: operands of different shapes are broadcast against each other.
     """
 
     nin: int = 1
@@ -75,6 +76,7 @@ class Primitive(metaclass=PrimitiveMeta):
     effectful: ClassVar[bool] = False
     may_raise: ClassVar[bool] = False
     view: ClassVar[bool] = False
+    broadcasts: ClassVar[bool] = False
     abstract: ClassVar[bool] = True
     name: ClassVar[str] = "primitive"
     memo: dict[Any, Any]

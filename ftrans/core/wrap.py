@@ -20,6 +20,7 @@ from ..errors import ArgumentError, DtypeError, FtransError, WriteError, at_line
 from .aval import WEAK, Aval, aval, aval_of
 from .jaxpr import Jaxpr, jaxpr_of
 from .lift import TRACED_DTYPES, check_dtype, check_snapshots, lift, plain_array
+from .strict import user_trace
 from .trace import Trace, Tracer, owner_name
 
 Argnums = int | str | Sequence[int | str]
@@ -208,7 +209,7 @@ def trace_call(
     check: Callable[[Any, list[Tracer]], None] | None = None,
 ) -> Call:
     """Trace call(tracers). With has_aux the function returns (out, aux); traced leaves of aux become further outputs."""
-    with Trace() as t:
+    with user_trace() as t:
         t.owner = (who, fun)
         tracers = [t.input(a, value if valued else None) for value, a in inputs]
         try:

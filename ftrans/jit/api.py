@@ -42,10 +42,11 @@ MAX_TRACES = 64  # traces kept for one signature; beyond that the function runs 
 class Variant:
     """One trace of the function: the guards it took, what it captured, and its programs."""
 
-    __slots__ = ("captured", "consts", "guards", "jaxpr", "make", "out_tree", "programs", "sources", "written")
+    __slots__ = ("captured", "consts", "guards", "jaxpr", "make", "out_tree", "programs", "ranks", "sources", "written")
 
     def __init__(self, call: Call, jaxpr: Jaxpr, guards: tuple[Any, ...], captured: Captured) -> None:
         self.jaxpr, self.guards, self.captured = jaxpr, guards, captured
+        self.ranks = config.strict, config.numpy_rank_promotion  # the checks that this trace has passed
         self.out_tree = call.out_tree
         self.make = treecode.maker(call.out_tree)
         self.written = [k for k, i in enumerate(call.trace.inputs) if i in call.trace.written]
@@ -56,7 +57,9 @@ class Variant:
         self.consts = [(k, c.dtype, c.shape, c.strides) for k, c in enumerate(self.sources) if isinstance(c, ndarray)]
 
     def valid(self) -> bool:
-        """Whether what it captured is still the same, and captured arrays still have their dtypes, shapes and strides."""
+        """Whether it passed the checks now wanted, and what it captured is the same: captured arrays in dtype, shape and strides."""
+        if self.ranks != (config.strict, config.numpy_rank_promotion):
+            return False
         for k, dtype, shape, strides in self.consts:
             c = self.sources[k]
             if c.dtype != dtype or c.shape != shape or c.strides != strides:

@@ -298,7 +298,7 @@ def vander(x: Any, N: Any = None, increasing: bool = False) -> Any:
     n = v.a.size if N is None else int(N)
     exponents = np.arange(n) if increasing else np.arange(n)[::-1]
     kind = np.result_type(v.a.dtype, np.int64)
-    return power(reshape(convert(v, kind), (v.a.size, 1)), constant(np.ascontiguousarray(exponents)))
+    return power(reshape(convert(v, kind), (v.a.size, 1)), constant(np.ascontiguousarray(exponents)[None]))
 
 
 # Results of these are index arrays that depend on shapes alone: NumPy's own functions serve inside traces too.

@@ -89,6 +89,7 @@ class Pointwise(Primitive, abstract=True):
     """
 
     ufunc: ClassVar[Any]
+    broadcasts: ClassVar[bool] = True
     differentiable: ClassVar[bool] = True
     domain: ClassVar[tuple[tuple[float, float], ...]] = ((-2.0, 2.0),)
 

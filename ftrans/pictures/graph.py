@@ -123,5 +123,9 @@ class Graph:
         found = [e for e in self.edges if (e.source, e.target) == (a, b) and index in (None, e.index)]
         if not found:
             into = ", ".join([self.node(e.source).label for e in self.edges if e.target == b])
-            raise ArgumentError(at_line(f"the graph of {self.title} has no edge from {source!r} to {target!r}", hint=f"edges lead there from {into}"))
+            raise ArgumentError(
+                at_line(
+                    f"the graph of {self.title} has no edge from {source!r} to {target!r}", hint=f"edges lead there from {into}"
+                )
+            )
         return found[0]
