@@ -1,10 +1,16 @@
 """e = (a + b)(b + 1): b reaches e on two paths, and the derivatives of the paths add up.
 
-Forward mode (`ft.jvp`) carries one input through all nodes: d(every node)/db in one sweep.
-Reverse mode (`ft.vjp`) carries one output back to all nodes: de/d(every node) in one sweep.
+    on paper                                      here
+    forward: ∂/∂b of every node                   values, by_b = ft.jvp(nodes, (a, b), (0.0, 1.0))
+    reverse: ∂e/∂ of every node                   e, pullback = ft.vjp(...); pullback(1.0)
+    both, on the drawn graph                      ft.draw(e, mode="both", by="b")(a, b)
+
+Forward mode carries one input through all nodes in one sweep, reverse mode one output back to all nodes.
 """
 
-from worked_numbers import inputs, report
+from pathlib import Path
+
+from worked_numbers import folder, inputs, report
 
 import ftrans as ft
 
@@ -26,7 +32,14 @@ def nodes(a, b):
     return c, d, last(c, d)
 
 
-def main() -> dict:
+def result(a, b):
+    c = a + b
+    d = b + 1
+    e = c * d
+    return e
+
+
+def main(out: Path) -> dict:
     a, b = inputs(NAME)
 
     (c, d, e), (c_by_b, d_by_b, e_by_b) = ft.jvp(nodes, (a, b), (0.0, 1.0))
@@ -37,10 +50,14 @@ def main() -> dict:
     e_by_a, e_by_b_again = back_to_inputs((e_by_c, e_by_d))
     assert e_by_b_again == e_by_b, "both modes find the same derivative"
 
+    picture = ft.draw(result, mode="both", by="b")(a, b)
+    picture.save(out / "forward_and_reverse.svg")
     forward = {"dc/db": c_by_b, "dd/db": d_by_b, "de/db": e_by_b}
     reverse = {"de/dc": e_by_c, "de/dd": e_by_d, "de/da": e_by_a}
+    assert forward == {f"d{name}/db": picture.graph.node(name).tangent for name in "cde"}
+    assert reverse == {f"de/d{name}": picture.graph.node(name).gradient for name in "cda"}
     return report(NAME, {"c": c, "d": d, "e": e} | forward | reverse)
 
 
 if __name__ == "__main__":
-    main()
+    main(folder())

@@ -1,7 +1,14 @@
-"""Logistic regression on one example: dL/dz is a - y, and the gradients of w and b follow from it."""
+"""Logistic regression on one example: dL/dz is a - y, and the gradients of w and b follow from it.
+
+on the slide, derived by hand                 here
+dz = a - y                                    L, dz = ft.value_and_grad(loss)(z, y)
+dw1, dw2, db = x1 * dz, x2 * dz, dz           (grads,) = back_to_params(dz)
+"""
+
+from pathlib import Path
 
 import numpy as np
-from worked_numbers import inputs, report
+from worked_numbers import folder, inputs, report
 
 import ftrans as ft
 
@@ -21,7 +28,13 @@ def loss(z, y):
     return -y * np.log(a) - (1 - y) * np.log(1 - a)
 
 
-def main() -> dict:
+def cost(params, x, y):
+    z = score(params, x)
+    L = loss(z, y)
+    return L
+
+
+def main(out: Path) -> dict:
     w, b, x, y = inputs(NAME)
     params = {"w": w, "b": b}
 
@@ -29,11 +42,11 @@ def main() -> dict:
     L, dz = ft.value_and_grad(loss)(z, y)
     (grads,) = back_to_params(dz)
 
-    at_once = ft.grad(lambda p: loss(score(p, x), y))(params)
-    assert ft.tree.all(ft.tree.map(np.allclose, grads, at_once))
+    assert ft.tree.all(ft.tree.map(np.allclose, grads, ft.grad(cost)(params, x, y)))
+    ft.draw(cost)(params, x, y).save(out / "logistic_regression.svg")
 
     return report(NAME, {"z": z, "a": sigmoid(z), "L": L, "dL/dz": dz, "dL/db": grads["b"], "dL/dw": grads["w"]})
 
 
 if __name__ == "__main__":
-    main()
+    main(folder())

@@ -355,3 +355,11 @@ def test_static_arguments_that_the_function_does_not_have_were_accepted():
 def test_hint_for_a_result_of_jit_named_an_option_that_jit_does_not_have():
     with pytest.raises(ft.errors.ArgumentError, match="return arrays and numbers only"):
         ft.jit(lambda x: (x, len))(1.0)
+
+
+def test_arithmetic_on_literals_of_derivative_rules_ran_at_every_call():
+    def total(x):
+        return np.sum(1 / (1 + np.exp(-x)))
+
+    ops = [eqn.op.name for eqn in ft.make_jaxpr(ft.grad(total))(np.zeros(2)).eqns]
+    assert ops == ["neg", "exp", "add", "div", "div", "mul", "mul", "neg"], "the partial derivative of 1 / x begins with -1, a literal"

@@ -5,6 +5,7 @@ It is bilinear, so that its derivative and both transposes are DotGenerals too; 
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -64,8 +65,8 @@ class DotGeneral(Primitive):
         x_free, y_free = self.x_free(x.ndim), self.y_free(y.ndim)
         batch = [x.shape[i] for i in self.x_batch]
         rows, columns = [x.shape[i] for i in x_free], [y.shape[i] for i in y_free]
-        inner = int(np.prod([x.shape[i] for i in self.x_contract], dtype=np.int64))
-        m, n = int(np.prod(rows, dtype=np.int64)), int(np.prod(columns, dtype=np.int64))
+        inner = math.prod([x.shape[i] for i in self.x_contract])
+        m, n = math.prod(rows), math.prod(columns)
         left = x.transpose((*self.x_batch, *x_free, *self.x_contract)).reshape(*batch, m, inner)
         right = y.transpose((*self.y_batch, *self.y_contract, *y_free)).reshape(*batch, inner, n)
         return np.matmul(left, right).reshape((*batch, *rows, *columns))[()]

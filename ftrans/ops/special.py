@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..core.bind import unary
+from ..core.bind import binary, unary
 from ..core.lazy import Lazy
-from .exponential import exp
-from .pointwise import Unary, div, mul, neg, sub
+from .comparison import equal
+from .exponential import exp, log, log1p
+from .pointwise import Binary, Unary, add, div, mul, neg, select, sub
 
 UNIT = ((0.2, 0.8),)
 
@@ -75,8 +76,48 @@ class Logit(Unary):
         return b.log(b.divide(x, b.subtract(b.constant(1, x.dtype), x)))
 
 
+class Xlogy(Binary):
+    """x * log(y), and 0 where x is 0, whatever y is (but for nan): the term of an entropy."""
+
+    ufunc = Lazy("scipy.special", "xlogy")
+    domain = UNIT
+
+    def along(self, k: int, t: Any, out: Any, primals: tuple[Any, ...]) -> Any:
+        x, y = primals
+        return mul(t, ratio(x, y)) if k else mul(t, log(y))
+
+    def lower(self, b: Any, x: Any, y: Any) -> Any:
+        return product(b, x, y, b.log(y))
+
+
+class Xlog1py(Binary):
+    """x * log(1 + y), and 0 where x is 0, whatever y is (but for nan)."""
+
+    ufunc = Lazy("scipy.special", "xlog1py")
+    domain = UNIT
+
+    def along(self, k: int, t: Any, out: Any, primals: tuple[Any, ...]) -> Any:
+        x, y = primals
+        return mul(t, ratio(x, add(y, 1.0))) if k else mul(t, log1p(y))
+
+    def lower(self, b: Any, x: Any, y: Any) -> Any:
+        return product(b, x, y, b.log1p(y))
+
+
+def ratio(x: Any, y: Any) -> Any:
+    """x / y, and 0 where x is 0."""
+    return div(x, select(equal(x, 0.0), y.a.dtype.type(1), y))
+
+
+def product(b: Any, x: Any, y: Any, z: Any) -> Any:
+    """In a kernel: x * z, and 0 where x is 0 and y is not nan."""
+    zero = b.constant(0, x.dtype)
+    return b.where(b.logical_and(b.equal(x, zero), b.equal(y, y)), zero, b.multiply(x, z))
+
+
 erf, erfc, erfinv = unary(Erf()), unary(Erfc()), unary(Erfinv())
 expit, log_expit, logit = unary(Expit()), unary(LogExpit()), unary(Logit())
+xlogy, xlog1py = binary(Xlogy()), binary(Xlog1py())
 
 
 def log1pexp(x: Any) -> Any:
@@ -85,5 +126,6 @@ def log1pexp(x: Any) -> Any:
 
 
 __all__ = [
-    "Erf", "Erfc", "Erfinv", "Expit", "LogExpit", "Logit", "erf", "erfc", "erfinv", "expit", "log1pexp", "log_expit", "logit",
+    "Erf", "Erfc", "Erfinv", "Expit", "LogExpit", "Logit", "Xlog1py", "Xlogy", "erf", "erfc", "erfinv", "expit", "log1pexp",
+    "log_expit", "logit", "xlog1py", "xlogy",
 ]  # fmt: skip

@@ -1,7 +1,8 @@
 """Where things are in a picture: what `layout` computes and the writers of SVG, PNG and HTML read. Units are CSS pixels.
 
-A picture is nested. Every box, open or folded, has a `Sheet` of its own, with coordinates of its own (the origin is the upper left
-corner of its content). The outermost sheet belongs to no box. An open box stands on its parent's sheet like a node that is as large as the sheet inside it.
+A picture is nested. Every box that is open has a `Sheet` of its own, with coordinates of its own: the origin is the upper left corner
+of the box, whose border is the rectangle from there to (width, height). The outermost sheet belongs to no box. An open box stands on
+its parent's sheet as a place that is as large as its sheet.
 """
 
 from __future__ import annotations
@@ -34,10 +35,14 @@ class Port:
 
 @dataclass
 class Wire:
-    """An edge on a sheet: the line through `points`, from the border of one place (or an entering port) to that of another.
+    """An edge on a sheet: the line through `points`, from a place or an entering port to a place or a leaving port.
 
-    edges: the numbers of the graph's edges it stands for (several, where they end in one folded box).
-    label: where the texts of the edge go (the middle of the text), None where there are none.
+    source: the key of a place, or of the entering port where `enters`; target: of a place, or of the leaving port where `leaves`.
+    edges: the numbers of the graph's edges it stands for (several, where they end in one box, or leave through one port).
+    label: where the texts of the edge go (their middle, which lies on the line), None where there are none.
+
+    The line goes from point to point forwards in the direction of the data. Where two points differ across the direction, it is drawn as
+    an S that leaves and arrives in the direction (`scene.curve`); such an S stays in the rectangle between its two points, where nothing else is.
     """
 
     source: str
@@ -45,6 +50,8 @@ class Wire:
     edges: tuple[int, ...]
     points: list[Point]
     label: Point | None = None
+    enters: bool = False
+    leaves: bool = False
 
 
 @dataclass

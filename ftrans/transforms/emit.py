@@ -7,7 +7,7 @@
     new = em.finish([x], outs)
 
 What it leaves out, keeping the results bit for bit: repeated equations and literals, broadcasts that an operation does itself,
-multiplications by one, dead code.
+multiplications by one, arithmetic on literals, dead code.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.aval import Aval, aval
+from ..core.aval import Aval, aval, aval_of
 from ..core.check import checked
 from ..core.jaxpr import Eqn, Jaxpr, live
 from ..core.primitive import Primitive, infer
@@ -68,6 +68,10 @@ class Emitter:
         if pointwise is None:
             pointwise = POINTWISE[kind] = issubclass(kind, Pointwise)
         if pointwise:
+            if ins[0] in self.lits:
+                value = self.constant(op, ins, out_avals)
+                if value is not None:
+                    return (value,)
             if self.spread:
                 if len(ins) == 1 and ins[0] in self.spread:
                     return self.before_spread(op, ins[0], out_avals[0], loc)
@@ -82,6 +86,18 @@ class Emitter:
         if known is None or not out_avals:  # an equation without results is a guard
             known = self.seen[op, ins] = self.append(op, ins, out_avals, loc)
         return known
+
+    def constant(self, op: Primitive, ins: tuple[int, ...], out_avals: Sequence[Aval]) -> int | None:
+        """The literal that an operation on literal numbers gives, unless it is not finite or NumPy would warn."""
+        if len(out_avals) != 1 or out_avals[0].shape or not all([v in self.lits for v in ins]):
+            return None
+        try:
+            with np.errstate(all="raise"):
+                value = op.eval(*[self.lits[v] for v in ins])
+        except (FloatingPointError, ValueError):  # ValueError: an integer to a negative power
+            return None
+        value = value if out_avals[0].scalar else np.asarray(value)
+        return self.literal(value, out_avals[0]) if aval_of(value) is out_avals[0] and np.isfinite(value) else None
 
     def append(self, op: Primitive, ins: tuple[int, ...], out_avals: Sequence[Aval], loc: Location | None) -> tuple[int, ...]:
         """Write an equation as it is."""

@@ -1,0 +1,305 @@
+"""From a function and its arguments, or a jaxpr, to the `Graph` that pictures show: `graph_of(fun, args, kwargs, options)`.
+
+The function is traced once more, watched (`watch`), cut into steps (`steps`), evaluated and differentiated (`numbers`).
+"""
+
+from __future__ import annotations
+
+import linecache
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..core.jaxpr import ClosedJaxpr, Jaxpr, names, where
+from ..core.jaxpr import literal as short_literal
+from ..core.reads import Read
+from ..core.run import own
+from ..core.trace import Tracer, equations
+from ..core.wrap import Call, trace_call
+from ..errors import ArgumentError, DifferentiationError, Location, NotDifferentiableError, at_line, line_number
+from ..pytree import flatten_with_path, keystr, unflatten
+from .arguments import Arguments, Options, arguments_of
+from .boxes import boxes_of
+from .graph import Edge, Graph, Node
+from .numbers import Use, forward_values, gradients_of, local_derivative, tangents_of
+from .steps import Step, steps_of
+from .structure import Scope, Sources
+from .watch import Watch
+from .words import number_text, words
+
+
+@dataclass
+class Program:
+    """A jaxpr with what is known of it besides its equations.
+
+    kinds: input variable -> "input", "parameter" or "constant"; values: of inputs, where there are any; names: of variables.
+    paths: first result of an equation -> the scopes it lies in; outputs: a variable -> which result of the function it is.
+    """
+
+    title: str
+    jaxpr: Jaxpr
+    kinds: dict[int, str]
+    values: dict[int, Any]
+    names: dict[int, str]
+    paths: dict[int, tuple[Scope, ...]] = field(default_factory=dict)
+    outputs: dict[int, str] = field(default_factory=dict)
+    untested: set[int] = field(default_factory=set)  # ids of `if`s that Python decided without a traced value
+
+
+def graph_of(fun: Any, args: Sequence[Any], kwargs: dict[str, Any], options: Options) -> Graph:
+    """The graph of `fun(*args, **kwargs)`, with numbers as `options.mode` says."""
+    given = arguments_of(fun, args, kwargs, options)
+    watch = Watch(Sources(), fun)
+
+    def call(tracers: list[Tracer]) -> Any:
+        positional, named = given.rebuild(tracers)
+        with watch:
+            return fun(*positional, **named)
+
+    traced = trace_call(call, given.inputs, who="draw", fun=fun, valued=given.valued)
+    program = watched_program(fun, given, traced, watch)
+    mode = mode_of(program, given, options, traced)
+    moved = given.directions(options, program.jaxpr) if mode in ("forward", "both") else {}
+    try:
+        graph = assemble(program, mode, moved)
+    except NotDifferentiableError as error:
+        if options.mode is None:
+            error.add_note('ft.draw(f, mode="values") draws it without derivatives')
+        raise
+    graph.by = given.moved_name(options) if moved else ""
+    return graph
+
+
+def graph_of_jaxpr(closed: ClosedJaxpr, options: Options) -> Graph:
+    """The graph of a jaxpr with the names that printing it shows, without numbers."""
+    if options.mode not in (None, "shapes"):
+        raise ArgumentError(
+            at_line(
+                f"draw: a jaxpr has no arguments to compute with, so mode={options.mode!r} is not possible",
+                hint="draw the function with its arguments instead: ft.draw(f)(x)",
+            )
+        )
+    j = closed.jaxpr
+    n = len(j.invars) - len(closed.consts)
+    kinds = dict.fromkeys(j.invars[:n], "input") | dict.fromkeys(j.invars[n:], "constant")
+    values = dict(zip(j.invars[n:], closed.consts, strict=True))
+    program = Program("jaxpr", j, kinds, values, printed_names(closed))
+    program.outputs = output_names(j.outs, [f"[{k}]" for k in range(len(j.outs))] if len(j.outs) > 1 else [""])
+    codes = [eqn.loc[0] for eqn in j.eqns if eqn.loc]
+    scope: Scope | None = None
+    for eqn in j.eqns:
+        code = eqn.loc[0] if eqn.loc else None
+        if code is None or code is codes[-1]:
+            scope = None
+            continue
+        if scope is None or scope.loc is None or scope.loc[0] is not code:
+            scope = Scope("call", code.co_name.strip("<>"), (code, 0))
+        program.paths.update(dict.fromkeys(eqn.outs, (scope,)))
+    return assemble(program, "shapes", {})
+
+
+def printed_names(closed: ClosedJaxpr) -> dict[int, str]:
+    """The letters that `print(jaxpr)` gives to variables."""
+    j = closed.jaxpr
+    n = len(j.invars) - len(closed.consts)
+    consts = dict(j.lits) | dict(zip(j.invars[n:], closed.consts, strict=True))
+    inline = {v for v, c in consts.items() if short_literal(c) is not None}
+    used = {v for eqn in j.eqns for v in eqn.ins} | set(j.outs)
+    order = [v for v in consts if v in used] + list(j.invars[:n]) + [v for eqn in j.eqns for v in eqn.outs]
+    return dict(zip([v for v in dict.fromkeys(order) if v not in inline], names(), strict=False))
+
+
+def watched_program(fun: Any, given: Arguments, traced: Call, watch: Watch) -> Program:
+    """What the trace of a call has recorded."""
+    t = traced.trace
+    outs = list(traced.jaxpr.outs)
+    j = Jaxpr.from_trace(t, outs)
+    if any([isinstance(c, Tracer) for c in t.consts]):
+        raise ArgumentError(at_line("draw: the function uses a value of another transformation that is being traced"))
+    n = len(t.inputs)
+    kinds = dict(zip(j.invars[:n], given.kinds, strict=True)) | dict.fromkeys(j.invars[n:], "constant")
+    values = {v: own(x) for v, x in zip(j.invars, traced.operands, strict=True)}
+    found = {v: name for v, (name, _) in watch.names.items()}
+    program = Program(title_of(fun), j, kinds, values, found | dict(zip(j.invars[:n], given.names, strict=True)))
+    skeleton = unflatten(traced.out_tree, list(range(len(outs))))
+    program.outputs = output_names(outs, [keystr(path) for path, _ in flatten_with_path(skeleton)[0]])
+    tested: set[int] = set()
+    for (pos, op, _), loc, path in zip(equations(t), t.locs, watch.paths, strict=True):
+        program.paths[pos] = path
+        if isinstance(op, Read) and op.kind == "bool" and loc:
+            tested.update([id(node) for node in watch.sources.tests(*loc)])
+    scopes = {s for path in set(program.paths.values()) for s in path if s.kind == "branch"}
+    program.untested = {id(s.node) for s in scopes} - tested
+    return program
+
+
+def output_names(outs: Sequence[int], paths: Sequence[str]) -> dict[int, str]:
+    """Which results of the function a variable is: `result[0]`, or several."""
+    found: dict[int, str] = {}
+    for v, path in zip(outs, paths, strict=True):
+        found[v] = f"{found[v]}, result{path}" if v in found else f"result{path}"
+    return found
+
+
+def title_of(fun: Any) -> str:
+    """The name of a function or of the class of a callable object."""
+    return str(getattr(fun, "__name__", type(fun).__name__))
+
+
+def mode_of(program: Program, given: Arguments, options: Options, traced: Call) -> str:
+    """The mode asked for, where it is possible, or the one that suits the function."""
+    j = program.jaxpr
+    scalar = len(j.outs) == 1 and traced.out_tree.num_leaves == 1 and not j.out_avals[0].shape and j.out_avals[0].dtype.kind == "f"
+    moving = any([a.inexact for _, a in given.inputs])
+    if not given.valued:
+        if options.mode not in (None, "shapes"):
+            raise ArgumentError(
+                at_line(
+                    f"draw: mode={options.mode!r} needs the values of all arguments, and some are given as ShapeDtypeStruct",
+                    hint='pass arrays, or draw shapes only with mode="shapes"',
+                )
+            )
+        return "shapes"
+    if options.mode is None:
+        return "forward" if options.moves else "reverse" if scalar and moving else "values"
+    if options.mode in ("reverse", "both") and not (scalar and moving):
+        fact, hint = not_scalar(program, given, options.mode)
+        raise DifferentiationError(at_line(fact, hint=hint))
+    return options.mode
+
+
+def not_scalar(program: Program, given: Arguments, mode: str) -> tuple[str, str]:
+    """Why reverse mode is not possible, and what to do."""
+    j = program.jaxpr
+    if not any([a.inexact for _, a in given.inputs]):
+        inputs = ", ".join([f"{name} {a}" for name, (_, a) in zip(given.names, given.inputs, strict=True)]) or "none"
+        return f"draw: mode={mode!r} needs a real input, the inputs of {program.title} are: {inputs}", "write 2.0 for 2"
+    results = ", ".join([f"{program.outputs[v]} {j.avals[v]}" for v in dict.fromkeys(j.outs)]) or "nothing"
+    return (
+        f"draw: mode={mode!r} differentiates one real scalar, but {program.title} returns {results}",
+        'pick one: ft.draw(lambda *args: f(*args)[0]), or add up: .sum(), or draw with mode="values" or mode="forward"',
+    )
+
+
+def assemble(program: Program, mode: str, moved: dict[int, Any]) -> Graph:
+    """The graph of a program, with the numbers that belong to `mode`."""
+    j = program.jaxpr
+    numbers = {v: x for v, x in program.values.items() if program.kinds[v] == "constant" and np.ndim(x) == 0} | j.lits
+    steps = steps_of(j, {v for v in program.names if program.kinds.get(v) != "constant"})
+    graph = Graph(program.title, mode)
+    keys = add_nodes(graph, program, steps, numbers)
+    uses = add_edges(graph, steps, keys)
+    paths = {key: program.paths.get(v, ()) for v, key in keys.items()}
+    graph.boxes, scopes = boxes_of(graph.nodes, paths, graph.edges, program.untested)
+    for box in graph.boxes:
+        box.name = program.names.get(scopes[box.key].result or -1, "")
+    if mode != "shapes":
+        with np.errstate(all="ignore"):
+            add_numbers(graph, program, steps, keys, uses, moved)
+    return graph
+
+
+def add_nodes(graph: Graph, program: Program, steps: Sequence[Step], numbers: dict[int, Any]) -> dict[int, str]:
+    """A node for every value; gives the key of each variable's node."""
+    j, keys = program.jaxpr, {}
+    needed = [step for step in steps if step.needed]
+    used = {v for step in needed for v in step.operands} | set(j.outs)
+
+    def add(v: int, kind: str, op: str = "", text: str = "", loc: Location | None = None) -> None:
+        key = keys[v] = f"n{len(graph.nodes)}"
+        node = Node(key, kind, program.names.get(v, ""), op, text, j.avals[v], output=program.outputs.get(v, ""))
+        if loc:
+            node.where, node.source = where(loc), linecache.getline(loc[0].co_filename, line_number(*loc)).strip()
+        graph.nodes.append(node)
+
+    for v in [*j.invars, *j.lits]:
+        literal = v in numbers and v not in j.outs
+        if not literal and (v in used or (program.kinds.get(v) != "constant" and j.avals[v].inexact)):
+            add(v, program.kinds.get(v, "constant"))
+    for step in needed:
+        operands = [number_text(numbers[v]) if v in numbers else program.names.get(v) or "·" for v in step.operands]
+        op, text = words(step.main, operands, main_avals(step, j), [numbers.get(v) for v in step.operands])
+        kind = "computation" if any([v not in numbers for v in step.operands]) else "constant"
+        for v in step.outs:
+            add(v, kind, op, text, step.main.loc)
+            program.paths.setdefault(v, program.paths.get(step.main.outs[0], ()))
+            if not program.names.get(v):
+                graph.nodes[-1].name = program.names.get(step.main.outs[0], "")
+    return keys
+
+
+def main_avals(step: Step, j: Jaxpr) -> list[Any]:
+    """The avals of the operands of a step's main equation."""
+    return [j.avals[v] for v in step.main.ins]
+
+
+def add_edges(graph: Graph, steps: Sequence[Step], keys: dict[int, str]) -> dict[Use, Edge]:
+    """An edge for every use of a value."""
+    uses: dict[Use, Edge] = {}
+    for step in steps:
+        if step.needed:
+            for v_out in step.outs:
+                for k, v in enumerate(step.operands):
+                    if v in keys:
+                        edge = Edge(keys[v], keys[v_out], k)
+                        graph.edges.append(edge)
+                        uses.setdefault((step.number, k), edge)
+    return uses
+
+
+def add_numbers(
+    graph: Graph, program: Program, steps: Sequence[Step], keys: dict[int, str], uses: dict[Use, Edge], moved: dict[int, Any]
+) -> None:
+    """Fill in the values, and the tangents and gradients that the mode asks for."""
+    j, nodes = program.jaxpr, {n.key: n for n in graph.nodes}
+    values = forward_values(steps, program.values | j.lits)
+    for v, key in keys.items():
+        nodes[key].value = values[v]
+    if graph.mode == "values":
+        return
+    for step in steps:
+        for k in range(len(step.operands)):
+            if (step.number, k) in uses:
+                uses[step.number, k].local = local_derivative(step, k, values)
+    if graph.mode in ("forward", "both"):
+        add_tangents(program, steps, values, moved, {v: nodes[key] for v, key in keys.items()}, uses)
+    if graph.mode in ("reverse", "both"):
+        flows = gradients_of(steps, j, [values[v] for v in j.invars])
+        for use, edge in uses.items():
+            edge.gradient = flows.get(use)
+        add_gradients(graph, nodes[keys[j.outs[0]]])
+
+
+def add_tangents(
+    program: Program, steps: Sequence[Step], values: dict[int, Any], moved: dict[int, Any], nodes: dict[int, Node], uses: dict[Use, Edge]
+) -> None:
+    """The tangents of nodes and edges; zero where nothing moves."""
+    dots, parts = tangents_of(steps, values, moved)
+    for v, node in nodes.items():
+        if node.aval.inexact:
+            node.tangent = dots[v] if v in dots else np.zeros(node.aval.shape, node.aval.dtype)[()]
+    outs = {step.number: step.outs[0] for step in steps if step.outs}
+    for (number, k), edge in uses.items():
+        target = nodes[outs[number]].aval
+        if target.inexact:
+            part = parts.get((number, k))
+            edge.tangent = np.zeros(target.shape, target.dtype)[()] if part is None else part
+
+
+def add_gradients(graph: Graph, result: Node) -> None:
+    """Add up at every node what flows back along the edges that leave it, in the order of the backward sweep."""
+    nodes = {n.key: n for n in graph.nodes}
+    result.gradient = result.aval.dtype.type(1)
+    for edge in reversed(graph.edges):
+        if edge.gradient is not None:
+            node = nodes[edge.source]
+            node.gradient = edge.gradient if node.gradient is None else np.add(node.gradient, edge.gradient)
+    for node in graph.nodes:
+        if node.gradient is None and node.aval.inexact:
+            node.gradient = np.zeros(node.aval.shape, node.aval.dtype)[()]
+    graph.of = result.name or (graph.title if graph.title.isidentifier() else "result")
+
+
+__all__ = ["graph_of", "graph_of_jaxpr"]

@@ -1,0 +1,191 @@
+"""Watch the user's code while it is traced: which calls, loops and branches an equation lies in, and what its result is called.
+
+    watch = Watch(sources, fun)
+    with watch:                       # in an open trace: a profile function of Python's is set; the previous one comes back, also after an error
+        f(*tracers)
+    watch.paths[k]                    # the scopes around equation k, the outermost first
+    watch.names[variable]             # what the user calls it
+
+Names are read off the local variables of the running frames whenever a call made there returns: what has been stored since the last
+time is seen then, however it was stored (`=`, `:=`, unpacking, a loop), and without the source. The outermost frame's name wins.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from types import CodeType, FrameType
+from typing import Any
+
+import numpy as np
+
+from ..core.trace import INTERNAL, Trace, Tracer, View, current
+from ..errors import Location
+from .structure import Flow, Scope, Sources
+
+COMPREHENSIONS = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
+RESUMED = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+MANY = 100  # containers with more elements give them no names
+
+
+class Call:
+    """A running call of a function of the user's. `tick` counts what returned to it, so that an instruction run twice is seen."""
+
+    __slots__ = ("depth", "flow", "frame", "in_c", "inlined", "scope", "tick")
+
+    def __init__(self, frame: FrameType, scope: Scope | None, depth: int, flow: Flow) -> None:
+        self.frame, self.scope, self.depth, self.flow = frame, scope, depth, flow
+        self.tick = 0
+        self.in_c = False  # a builtin is running; what it calls belongs to one instruction
+        self.inlined: tuple[int, CodeType, Scope] | None = None
+
+
+class Watch:
+    """The profile function and what it has seen."""
+
+    trace: Trace
+
+    def __init__(self, sources: Sources, fun: Any) -> None:
+        self.sources, self.root = sources, root_codes(fun)
+        self.stack: list[Call] = []
+        self.suspended: dict[FrameType, Call] = {}  # generators
+        self.paths: list[tuple[Scope, ...]] = []
+        self.names: dict[int, tuple[str, int]] = {}  # variable -> its name and the depth of the frame that has it
+        self.searched: set[int] = set()  # codes whose globals have been looked through
+
+    def __enter__(self) -> Watch:
+        assert current.trace is not None, "functions are watched while they are traced"
+        self.trace = current.trace
+        self.trace.locs = Places(self)
+        self.previous = sys.getprofile()
+        sys.setprofile(self.event)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        sys.setprofile(self.previous)
+        self.stack.clear()
+        self.suspended.clear()
+
+    def event(self, frame: FrameType, event: str, arg: Any) -> None:
+        """What Python calls at every call and return."""
+        if event == "call":
+            if not INTERNAL[frame.f_code.co_filename]:
+                self.stack.append(self.enter(frame))
+        elif self.stack:
+            call = self.stack[-1]
+            if event == "return":
+                if frame is call.frame:
+                    self.leave(call, arg)
+                    call = self.stack[-1] if self.stack else call
+                if frame.f_back is call.frame:
+                    call.tick += not call.in_c
+                    self.look(call)
+            elif frame is call.frame:
+                call.in_c = event == "c_call"
+                call.tick += not call.in_c
+
+    def enter(self, frame: FrameType) -> Call:
+        """The record of a call that begins, or of a generator that goes on."""
+        code = frame.f_code
+        if code.co_flags & RESUMED and frame in self.suspended:
+            return self.suspended[frame]
+        base = not self.stack and id(code) in self.root
+        scope = None if base or code.co_name in COMPREHENSIONS else Scope("call", function_name(code), (code, 0))
+        depth = self.stack[-1].depth + 1 if self.stack else int(not base)
+        call = Call(frame, scope, depth, Flow(code, self.sources))
+        if code.co_flags & RESUMED:
+            self.suspended[frame] = call
+        return call
+
+    def leave(self, call: Call, result: Any) -> None:
+        """A call ends, or a generator yields."""
+        self.stack.pop()
+        self.look(call)
+        for name, v in call.frame.f_locals.items():
+            self.look_into(name, v, call.depth)
+        code = call.frame.f_code
+        if id(code) not in self.searched and len(self.trace.ids) > 0:
+            self.searched.add(id(code))
+            for name in code.co_names:
+                if name in call.frame.f_globals:
+                    self.look_into(name, call.frame.f_globals[name], call.depth)
+        if call.scope is not None and type(result) in (Tracer, View):
+            call.scope.result = result.i
+
+    def look(self, call: Call) -> None:
+        """Name the traced values that the local variables of a call hold."""
+        t = self.trace
+        for name, v in call.frame.f_locals.items():
+            if (type(v) is Tracer or type(v) is View) and v.t is t:
+                known = self.names.get(v.i)
+                if known is None or call.depth < known[1]:
+                    self.names[v.i] = (name, call.depth)
+
+    def look_into(self, name: str, v: Any, depth: int) -> None:
+        """Name a captured array, and what a short container or `self` holds, where it has no name yet."""
+        self.hint(name, v, depth)
+        if type(v) in (list, tuple) and len(v) <= MANY:
+            for k, x in enumerate(v):
+                self.hint(f"{name}[{k}]", x, depth)
+        elif type(v) is dict and len(v) <= MANY:
+            for k, x in v.items():
+                self.hint(f"{name}[{k!r}]", x, depth)
+        elif name == "self" and type(v) is not Tracer:
+            for k, x in list(getattr(v, "__dict__", {}).items())[:MANY]:
+                self.hint(f"self.{k}", x, depth)
+
+    def hint(self, name: str, x: Any, depth: int) -> None:
+        """A name for a traced value or a captured array that has none."""
+        kind = type(x)
+        if kind is Tracer or kind is View:
+            if x.t is self.trace:
+                self.names.setdefault(x.i, (name, depth))
+        elif isinstance(x, np.ndarray) and id(x) in self.trace.ids:
+            self.names.setdefault(self.trace.ids[id(x)][0], (name, depth))
+
+    def path(self, src: Location | None) -> tuple[Scope, ...]:
+        """The scopes around an equation that is recorded now."""
+        path: tuple[Scope, ...] = ()
+        for call in self.stack:
+            if call.scope is not None:
+                path += (call.scope,)
+            path += call.flow.at(call.frame, call.tick)
+        if src and self.stack and src[0] is not self.stack[-1].frame.f_code:
+            path += (self.inlined(self.stack[-1], src[0]),)
+        return path
+
+    def inlined(self, call: Call, code: CodeType) -> Scope:
+        """The scope of equations that another transformation (grad, vmap) made of a function and put here."""
+        if call.inlined is None or call.inlined[:2] != (call.tick, code):
+            call.inlined = call.tick, code, Scope("call", function_name(code), (code, 0))
+        return call.inlined[2]
+
+
+class Places(list[Any]):
+    """The locations of a trace's equations, which notes the path of each as it is added."""
+
+    def __init__(self, watch: Watch) -> None:
+        super().__init__()
+        self.watch = watch
+
+    def append(self, src: Any) -> None:
+        super().append(src)
+        self.watch.paths.append(self.watch.path(src))
+
+
+def function_name(code: CodeType) -> str:
+    """What a call is called: the function's name, the class of an object that is called, `lambda`."""
+    if code.co_name == "__call__":
+        return code.co_qualname.split(".")[-2]
+    return code.co_name.strip("<>")
+
+
+def root_codes(fun: Any) -> set[int]:
+    """The ids of the code of the drawn function itself, which gets no box: below wrappers, partial, methods, callable objects."""
+    found: set[int] = set()
+    while fun is not None:
+        code = getattr(fun, "__code__", None) or getattr(getattr(type(fun), "__call__", None), "__code__", None)
+        if code is not None:
+            found.add(id(code))
+        fun = getattr(fun, "__wrapped__", None) or getattr(fun, "func", None) or getattr(fun, "__func__", None)
+    return found
