@@ -43,7 +43,7 @@ def main(out: Path) -> dict:
     (grads,) = back_to_params(dz)
 
     assert ft.tree.all(ft.tree.map(np.allclose, grads, ft.grad(cost)(params, x, y)))
-    ft.draw(cost)(params, x, y).save(out / "logistic_regression.svg")
+    ft.draw(cost, direction="down")(params, x, y).save(out / "logistic_regression.svg")
 
     return report(NAME, {"z": z, "a": sigmoid(z), "L": L, "dL/dz": dz, "dL/db": grads["b"], "dL/dw": grads["w"]})
 

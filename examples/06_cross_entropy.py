@@ -46,7 +46,7 @@ def main(out: Path) -> dict:
     dw0, dw1 = back_to_weights(du)
 
     assert np.allclose(ft.grad(cost, argnums=(0, 1))(w0, w1, x, y), (dw0, dw1))
-    ft.draw(cost)(w0, w1, x, y).save(out / "cross_entropy.svg")
+    ft.draw(cost, direction="down")(w0, w1, x, y).save(out / "cross_entropy.svg")
 
     return report(NAME, {"u": u, "ŷ": p, "L": L, "dL/dŷ": dp, "dL/dw0": dw0, "dL/dw1": dw1})
 

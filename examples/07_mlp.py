@@ -36,7 +36,7 @@ def main(out: Path) -> dict:
     W1, w2, x, y = inputs(NAME)
     params = {"W1": W1, "w2": w2}
     L, grads = ft.value_and_grad(loss)(params, x, y)
-    ft.draw(loss)(params, x, y).save(out / "mlp.svg")
+    ft.draw(loss, direction="down", unfold="predict")(params, x, y).save(out / "mlp.svg")
     return report(NAME, {"ŷ": predict(params, x), "L": L, "dL/dw2": grads["w2"]})
 
 

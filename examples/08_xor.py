@@ -1,7 +1,7 @@
 """The network that learns XOR, on one example: every value and every gradient of the graph by its name.
 
 in PyTorch                                    here
-E = (t - y)**2 / 2                            picture = ft.draw(error)(params, x, t)
+E = (t - y)**2 / 2                            picture = ft.draw(error, direction="down", unfold=())(params, x, t)
 E.backward()                                  node = picture.graph.node
 W.grad, w2.grad                               node("params['W']").gradient, node("params['w2']").gradient
 h.retain_grad(); h.grad                       node("h").gradient
@@ -34,7 +34,7 @@ def main(out: Path) -> dict:
     *weights, x, t = inputs(NAME)
     params = dict(zip(["W", "b", "w2", "b2"], weights, strict=True))
 
-    picture = ft.draw(error)(params, x, t)
+    picture = ft.draw(error, direction="down", unfold=())(params, x, t)
     picture.save(out / "xor.svg")
     node = picture.graph.node
     for name in ["s", "h", "z", "y", "E"]:

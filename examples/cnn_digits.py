@@ -84,7 +84,7 @@ def main(out: Path, epochs=EPOCHS) -> dict:
     print(result.params)
     print(f"{nn.count_parameters(result.params):,} parameters, {result.steps} steps in {result.seconds:.1f} s")
     print(f"test accuracy {right.mean():.2%} ({np.sum(~right)} of {len(right)} wrong)")
-    ft.draw(loss)(result.params, x[:BATCH], y[:BATCH]).save(out / "cnn.svg")
+    ft.draw(loss, direction="down")(result.params, x[:BATCH], y[:BATCH]).save(out / "cnn.svg")
     if plt is not None:
         draw_filters(out / "cnn_digits.png", result.params[0].weight, result.losses)
     return {"accuracy": right.mean(), "seconds": result.seconds, "losses": result.losses}

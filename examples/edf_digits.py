@@ -82,7 +82,7 @@ def main(out: Path, steps=2000) -> dict:
     accuracy = np.mean(net["p"].value.argmax(axis=-1) == labels[test])
     print(f"gradients as by hand; {accuracy:.1%} of {len(test)} test digits read correctly")
     params = [node.value for node in edf.parameters]
-    ft.draw(as_function(net))(params, images[:5], labels[:5]).save(out / "edf.svg")
+    ft.draw(as_function(net), direction="down", unfold="for node in components")(params, images[:5], labels[:5]).save(out / "edf.svg")
     return {"accuracy": accuracy}
 
 

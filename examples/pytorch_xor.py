@@ -142,7 +142,7 @@ def main(out: Path) -> dict:
         raise AssertionError("strict mode must refuse this broadcast")
     except ft.errors.RankPromotionError as e:
         print(f"with ft.strict():\n{e}")
-    ft.draw(module_error)(modules(*weights), X, T[:, None]).save(out / "pytorch_xor.svg")
+    ft.draw(module_error, direction="down")(modules(*weights), X, T[:, None]).save(out / "pytorch_xor.svg")
     return {"errors": errors, "stalled": last}
 
 

@@ -148,7 +148,8 @@ def check_like(who: str, tree: PyTree, params: PyTree, name: str = "gradients", 
     given, treedef = pytree.flatten(tree)
     wanted, expected = pytree.flatten(params)
     if treedef is not expected:
-        raise TreeStructureError(at_line(difference(who, tree, params, name, params_name)))
+        hint = "differentiate with respect to the tree that is updated, and make the state by init of that tree"
+        raise TreeStructureError(at_line(difference(who, tree, params, name, params_name), hint=hint))
     for k, (x, p) in enumerate(zip(given, wanted, strict=True)):
         if shape_of(x) != shape_of(p):
             path = pytree.keystr(pytree.leaves_with_path(params)[k][0])
@@ -171,7 +172,6 @@ def difference(who: str, tree: PyTree, params: PyTree, name: str, params_name: s
     return (
         f"{who}: the {name} have another structure than {params_name}: {fact}"
         f"\n  {params_name}: {shown(pytree.structure(params), 300)}\n  {name}: {shown(pytree.structure(tree), 300)}"
-        "\n  differentiate with respect to the tree that is updated, and make the state by init of that tree"
     )
 
 

@@ -246,19 +246,17 @@ def inject_hyperparams(
         bound = signature.bind(*args, **kwargs)
         bound.apply_defaults()
         given = dict(bound.arguments)
-        numbers = {k: x for k, x in given.items() if k not in fixed and not isinstance(x, bool | str | dict | None)}
-        for k, x in numbers.items():
-            if not callable(x):
-                number("inject_hyperparams", k, x)
+        chosen = {k: x for k, x in given.items() if k not in fixed and not isinstance(x, bool | str | dict | None)}
+        numbers = {k: x if callable(x) else number("inject_hyperparams", k, x) for k, x in chosen.items()}
         rest = {k: x for k, x in given.items() if k not in numbers}
-        name = inner_factory(**rest, **{k: at(x, 0) for k, x in numbers.items()}).name
+        first = {k: at(x, 0) for k, x in numbers.items()}
+        inner = inner_factory(**rest, **first)
 
         def values(count: Any, kept: Mapping[str, Any]) -> dict[str, Any]:
-            return {k: x(count) if callable(x) else kept[k] for k, x in numbers.items()}
+            return {k: at(x, count) if callable(x) else kept[k] for k, x in numbers.items()}
 
         def init(params: PyTree) -> InjectHyperparamsState:
-            first = values(0, numbers)
-            return InjectHyperparamsState(np.int64(0), first, inner_factory(**rest, **first).init(params))
+            return InjectHyperparamsState(np.int64(0), dict(first), inner.init(params))
 
         def update(updates: PyTree, state: Any, params: PyTree | None) -> tuple[PyTree, InjectHyperparamsState]:
             now = values(state.count, state.hyperparams)
@@ -268,6 +266,7 @@ def inject_hyperparams(
         def rate(state: Any) -> Any:
             return values(state.count, state.hyperparams).get("learning_rate")
 
-        return transformation(name, init, update, InjectHyperparamsState, rate=rate if "learning_rate" in numbers else None)
+        has_rate = "learning_rate" in numbers
+        return transformation(inner.name, init, update, InjectHyperparamsState, rate=rate if has_rate else None)
 
     return factory

@@ -15,12 +15,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import pytree
-from ..errors import ArgumentError, DifferentiationError, NonFiniteError, at_line, shown
-from ..jit.api import jit as jitted
-from ..transforms.jacobian import jacobian
+from ..errors import ArgumentError, NonFiniteError, at_line, shown
 from .minimize import OptimizeResult, teller
 from .progress import Progress
+from .residuals import Residuals
 from .vector import Space, Vector, bound
 
 EPS = float(np.finfo(float).eps)
@@ -35,48 +33,6 @@ MESSAGES = {
     -1: "no further progress: ftol, xtol or gtol is smaller than rounding allows",
     99: "`callback` raised `StopIteration`",
 }
-
-
-class Residuals:
-    """A function of a tree that gives residuals, as a function of vectors, with its Jacobian as a matrix; calls are counted."""
-
-    def __init__(self, fun: Callable[[Any], Any], space: Space, jit: bool) -> None:
-        self.space, self.nfev, self.njev = space, 0, 0
-        self.fun: Callable[[Any], Any] = jitted(fun) if jit else fun
-        self.slopes: Callable[[Any], Any] = jitted(jacobian(fun)) if jit else jacobian(fun)
-        self.structure: Any = None  # of what fun gives
-
-    def __call__(self, v: Vector) -> Vector:
-        """The residuals at v, as one vector."""
-        self.nfev += 1
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            leaves, self.structure = pytree.flatten(self.fun(self.space.tree(v)))
-        self.arrays = [np.asarray(leaf) for leaf in leaves]
-        if any([a.dtype.kind == "c" for a in self.arrays]) or not self.arrays:
-            kinds = ", ".join([str(a.dtype) for a in self.arrays]) or "nothing"
-            raise DifferentiationError(
-                at_line(f"least_squares: fun must give real residuals, it gave {kinds}", hint="return z.real and z.imag, as a pair")
-            )
-        return np.concatenate([np.asarray(a, float).ravel() for a in self.arrays])
-
-    def jacobian(self, v: Vector) -> Vector:
-        """The matrix of derivatives, a row for each residual."""
-        self.njev += 1
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            rows = self.structure.flatten_up_to(self.slopes(self.space.tree(v)), api="least_squares", name="the Jacobian")
-        blocks = []
-        for row, out in zip(rows, self.arrays, strict=True):
-            leaves = pytree.leaves(row)
-            blocks.append(np.concatenate([np.asarray(leaf, float).reshape(out.size, -1) for leaf in leaves], axis=1))
-        return np.concatenate(blocks)
-
-    def tree(self, r: Vector) -> Any:
-        """A vector of residuals in the form that fun gives."""
-        parts, start = [], 0
-        for a in self.arrays:
-            parts.append(r[start : start + a.size].reshape(a.shape)[()])
-            start += a.size
-        return pytree.unflatten(self.structure, parts)
 
 
 def least_squares(
@@ -133,7 +89,7 @@ def least_squares(
         if value is not None and not (isinstance(value, int | float | np.number) and value >= 0):
             raise ArgumentError(at_line(f"least_squares: {name} must be a number and not negative, got {shown(value)}"))
     space = Space(x0, "least_squares")
-    residuals = Residuals(bound(fun, args, "least_squares"), space, jit)
+    residuals = Residuals(bound(fun, args, "least_squares"), space, jit, "least_squares")
     start = np.array(space.flat(x0))
     space.check_finite(start)
     scale = None if isinstance(x_scale, str) and x_scale == "jac" else 1 / space.spread(x_scale, "x_scale", 1.0)

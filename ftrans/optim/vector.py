@@ -32,10 +32,11 @@ class Part(NamedTuple):
     scalar: bool  # a number rather than an array
 
     def take(self, v: Vector) -> Any:
-        """The leaf of this vector."""
+        """The leaf of this vector; complex where the vector is, for derivatives by a complex step."""
+        dtype = self.dtype if v.dtype.kind != "c" else np.result_type(self.dtype, np.complex64)
         if self.scalar:
-            return self.dtype.type(v[self.start])
-        return v[self.start : self.stop].reshape(self.shape).astype(self.dtype, copy=False)
+            return dtype.type(v[self.start])
+        return v[self.start : self.stop].reshape(self.shape).astype(dtype, copy=False)
 
 
 class Space:
@@ -90,6 +91,11 @@ class Space:
             arrays.append(array.ravel())
         return np.concatenate(arrays)
 
+    def shaped(self, v: Vector) -> Any:
+        """As `tree`, in the dtype of v: for what belongs to the elements of x and is no value of it."""
+        parts = [v[part.start : part.stop].reshape(part.shape)[()] for part in self.parts]
+        return pytree.unflatten(self.structure, parts)
+
     def columns(self, matrix: Vector) -> Any:
         """A matrix (m, size) as a tree of arrays (m, *shape of the leaf): a Jacobian by columns."""
         if self.plain:
@@ -99,9 +105,8 @@ class Space:
 
     def spread(self, prefix: Any, name: str, missing: float) -> Vector:
         """The vector of a prefix of the tree: numbers for whole subtrees, arrays that broadcast to a leaf; None is `missing`."""
-        per_leaf = pytree.broadcast_prefix(
-            prefix, pytree.unflatten(self.structure, self.parts_as_leaves()), lambda x: x is None, api=self.who, name=name
-        )
+        example = pytree.unflatten(self.structure, [0.0] * len(self.parts))
+        per_leaf = pytree.broadcast_prefix(prefix, example, lambda x: x is None, api=self.who, name=name)
         v = np.empty(self.size)
         for value, part in zip(per_leaf, self.parts, strict=True):
             try:
@@ -113,10 +118,6 @@ class Space:
                     at_line(f"{self.who}: {name} {shown(value)} does not broadcast to {part.name} of shape {part.shape}")
                 ) from None
         return v
-
-    def parts_as_leaves(self) -> list[Any]:
-        """Something that is a leaf for each leaf."""
-        return [0.0] * len(self.parts)
 
     def check_finite(self, v: Vector) -> None:
         """Raise where a starting point holds nan or infinity."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..core.jaxpr import where
 from .graph import Box, Edge, Node
 from .structure import Scope
 
@@ -36,7 +35,7 @@ def boxes_of(
             above[scope] = around
             continue
         parent = kept[around].key if around is not None else ""
-        kept[scope] = Box(f"b{len(kept)}", scope.kind, scope.label, parent, "", where(scope.loc))
+        kept[scope] = Box(f"b{len(kept)}", scope.kind, scope.label, parent, "", scope.where)
         above[scope] = scope
     chains = {key: [kept[s].key for s in paths[key] if s in kept] for key in computed}
     place(nodes, chains, edges)

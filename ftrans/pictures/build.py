@@ -1,6 +1,6 @@
 """From a function and its arguments, or a jaxpr, to the `Graph` that pictures show: `graph_of(fun, args, kwargs, options)`.
 
-The function is traced once more, watched (`watch`), cut into steps (`steps`), evaluated and differentiated (`numbers`).
+The function is traced once more, watched (`watch`), cut into steps (`steps`), evaluated and differentiated (`sweeps`).
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from ..pytree import flatten_with_path, keystr, unflatten
 from .arguments import Arguments, Options, arguments_of
 from .boxes import boxes_of
 from .graph import Edge, Graph, Node
-from .numbers import Use, forward_values, gradients_of, local_derivative, tangents_of
+from .sweeps import Use, forward_values, gradients_of, local_derivative, tangents_of
 from .steps import Step, steps_of
 from .structure import Scope, Sources
-from .watch import Watch
+from .watch import Watch, function_name
 from .words import number_text, words
 
 
@@ -94,8 +94,8 @@ def graph_of_jaxpr(closed: ClosedJaxpr, options: Options) -> Graph:
         if code is None or code is codes[-1]:
             scope = None
             continue
-        if scope is None or scope.loc is None or scope.loc[0] is not code:
-            scope = Scope("call", code.co_name.strip("<>"), (code, 0))
+        if scope is None or scope.code is not code:
+            scope = Scope("call", function_name(code), code)
         program.paths.update(dict.fromkeys(eqn.outs, (scope,)))
     return assemble(program, "shapes", {})
 
@@ -268,7 +268,8 @@ def add_numbers(
     if graph.mode in ("reverse", "both"):
         flows = gradients_of(steps, j, [values[v] for v in j.invars])
         for use, edge in uses.items():
-            edge.gradient = flows.get(use)
+            if nodes[edge.target].aval.inexact:
+                edge.gradient = flows.get(use)
         add_gradients(graph, nodes[keys[j.outs[0]]])
 
 

@@ -29,7 +29,11 @@ def order(layers: Sequence[Sequence[int]], links: Sequence[Link]) -> list[list[i
     search = Search(n, links)
     effort = EFFORT
     best, fewest = [list(layer) for layer in layers], float("inf")
-    for start in starts(layers, search):
+    shuffle = random.Random(0)
+    for turn, start in enumerate(starts(layers, search)):
+        if turn >= 3:
+            start = [list(layer) for layer in best]
+            kick(start, shuffle)
         for now in search.improved(start, first=best is not None):
             effort -= 6 * len(links) + n
             count = search.count(now)
@@ -40,6 +44,15 @@ def order(layers: Sequence[Sequence[int]], links: Sequence[Link]) -> list[list[i
         if effort < 0 or not fewest:
             break
     return best
+
+
+def kick(layers, shuffle):
+    n = len(layers)
+    for _ in range(max(2, n // 4)):
+        layer = layers[shuffle.randrange(n)]
+        if len(layer) > 1:
+            a = shuffle.randrange(len(layer)); b = shuffle.randrange(len(layer))
+            layer.insert(b, layer.pop(a))
 
 
 class Search:

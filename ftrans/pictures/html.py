@@ -31,7 +31,7 @@ import numpy as np
 from . import text
 from .geometry import Sheet, Wire
 from .graph import Edge, Graph, Node
-from .layout import sheet_of_every_box
+from .alike import sheets_of_all_boxes
 from .nesting import nest, open_boxes, with_parts
 from .scene import BACKWARD, BLUE, BOX_FILLS, FILLS, FOLDED_FILL, FORWARD, INK, PALE, VERMILLION, WIRE
 from .sizes import Sizes
@@ -116,7 +116,7 @@ def page_data(graph: Graph, fold: int, direction: str, digits: int) -> dict[str,
         "boxes": [
             [box.key, box.kind, box.label, box.name, box.where, lines(sizes, box.key)] for box in graph.boxes if box.key in found.children
         ],
-        "sheets": [sheet_row(sheet) for sheet in sheet_of_every_box(graph, direction, digits).values()],
+        "sheets": [sheet_row(sheet) for sheet in sheets_of_all_boxes(graph, direction, digits).values()],
         "strings": list(strings.numbers),
     }
 

@@ -36,6 +36,7 @@ def ranks(n: int, arcs: Sequence[Arc], first: Sequence[int] = (), last: Sequence
     found = shortest_lengths(n, arcs, first, last)
     if not found or any([found[v] <= found[u] for u, v in arcs]):  # the solver gave up: any layering is better than none
         found = longest
+    balance(found, arcs, [*first, *last])
     used = {rank: k for k, rank in enumerate(sorted(set(found)))}
     return [used[rank] for rank in found]
 
@@ -77,6 +78,25 @@ def longest_paths(n: int, arcs: Sequence[Arc], first: Sequence[int], last: Seque
         for v in last:
             rank[v] = max(end, 1)
     return rank
+
+
+def balance(rank: list[int], arcs: Sequence[Arc], fixed: Sequence[int]) -> None:
+    """Move vertices that could stand in several layers at no cost to the emptiest of those (in place)."""
+    near: list[tuple[list[int], list[int]]] = [([], []) for _ in rank]
+    for u, v in arcs:
+        near[v][0].append(u)
+        near[u][1].append(v)
+    crowd = [0] * (max(rank) + 1)
+    for r in rank:
+        crowd[r] += 1
+    kept = set(fixed)
+    for v, (before, after) in enumerate(near):
+        if len(before) == len(after) > 0 and v not in kept:
+            room = range(max([rank[u] for u in before]) + 1, min([rank[w] for w in after]))
+            best = min(room, key=lambda r: (crowd[r] - (r == rank[v]), r))
+            crowd[rank[v]] -= 1
+            crowd[best] += 1
+            rank[v] = best
 
 
 def shortest_lengths(n: int, arcs: Sequence[Arc], first: Sequence[int], last: Sequence[int]) -> list[int]:

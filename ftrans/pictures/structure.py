@@ -8,6 +8,7 @@ object, or when the code was there before.
 from __future__ import annotations
 
 import ast
+import bisect
 import dis
 import linecache
 from collections.abc import Iterator
@@ -15,9 +16,8 @@ from dataclasses import dataclass
 from types import CodeType, FrameType
 from typing import Any
 
-from ..errors import Location
+from ..errors import short_path
 
-LOOPS = (ast.For, ast.AsyncFor, ast.While)
 COMPREHENSIONS = {ast.ListComp: "<listcomp>", ast.SetComp: "<setcomp>", ast.DictComp: "<dictcomp>", ast.GeneratorExp: "<genexpr>"}
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 LONG = 40  # characters of source that a label shows
@@ -26,13 +26,22 @@ Range = tuple[int, int, int, int]  # first line, first column, last line, column
 
 
 class Scope:
-    """A box to be: a call, a loop, one pass of it, a branch. `result` is the variable that a call returns; `node` the `if` or loop."""
+    """A box to be: a call, a loop, one pass of it, a branch.
 
-    __slots__ = ("kind", "label", "loc", "node", "result")
+    code: of the function that is called or that the loop or branch is in; node: the loop or branch in the syntax tree.
+    result: the variable that a call returns.
+    """
 
-    def __init__(self, kind: str, label: str, loc: Location | None, node: ast.AST | None = None) -> None:
-        self.kind, self.label, self.loc, self.node = kind, label, loc, node
+    __slots__ = ("code", "kind", "label", "node", "result")
+
+    def __init__(self, kind: str, label: str, code: CodeType, node: Any = None) -> None:
+        self.kind, self.label, self.code, self.node = kind, label, code, node
         self.result: int | None = None
+
+    @property
+    def where(self) -> str:
+        """`file.py:12`: where the function, the loop or the branch begins."""
+        return f"{short_path(self.code.co_filename)}:{self.code.co_firstlineno if self.node is None else self.node.lineno}"
 
 
 @dataclass(frozen=True)
@@ -57,7 +66,7 @@ class Sources:
         self.trees: dict[str, ast.Module | None] = {}
         self.positions: dict[int, tuple[CodeType, list[Any]]] = {}
         self.found: dict[tuple[int, int], tuple[Control, ...]] = {}
-        self.tested: dict[tuple[int, int], list[ast.AST]] = {}
+        self.parts: dict[ast.AST, list[tuple[Range, ast.AST]]] = {}  # of a syntax node, in the order of the text
 
     def tree(self, filename: str) -> ast.Module | None:
         """The syntax tree of a file, None where there is no source."""
@@ -83,10 +92,19 @@ class Sources:
         """The syntax nodes around an instruction, the outermost first, each with the node inside it on the way."""
         tree, at = self.tree(code.co_filename), self.range(code, lasti)
         node: Any = tree if at is not None else None
-        while node is not None:
-            inner = next((c for c in ast.iter_child_nodes(node) if at is not None and contains(c, at)), None)
+        while node is not None and at is not None:
+            inner = self.child_at(node, at)
             yield node, inner
             node = inner
+
+    def child_at(self, node: ast.AST, at: Range) -> ast.AST | None:
+        """The part of a syntax node that covers a range. Found by bisection: a function may have thousands of statements."""
+        parts = self.parts.get(node)
+        if parts is None:
+            found = [(hull(c), c) for c in ast.iter_child_nodes(node)]
+            parts = self.parts[node] = sorted([(r, c) for r, c in found if r is not None], key=lambda part: part[0])
+        k = bisect.bisect_right(parts, at[:2], key=lambda part: part[0][:2]) - 1
+        return parts[k][1] if k >= 0 and at[2:] <= parts[k][0][2:] else None
 
     def controls(self, code: CodeType, lasti: int) -> tuple[Control, ...]:
         """The loops and branches around an instruction, within its function."""
@@ -98,28 +116,31 @@ class Sources:
 
     def find_controls(self, code: CodeType, lasti: int) -> list[Control]:
         chain: list[Control] = []
-        head = code.co_code[lasti] == dis.opmap["FOR_ITER"]
-        at = self.range(code, lasti)
+        at = self.range(code, lasti) or (0, 0, 0, 0)
+        takes = code.co_code[lasti] == dis.opmap["FOR_ITER"]  # it stands at the whole loop (3.11) or at what is walked
         for node, inner in self.enclosing(code, lasti):
+            whole = at == extent(node)
             if isinstance(node, FUNCTIONS):
                 chain = []
             elif type(node) in COMPREHENSIONS:
                 if COMPREHENSIONS[type(node)] == code.co_name:
                     chain = []
                 first = node.generators[0]
-                if at != extent(node) and (head or not (inner is first and at is not None and contains(first.iter, at))):
+                items = inner is first and self.child_at(first, at) is first.iter
+                head = takes and (whole or items)
+                if head or not (whole or items):
                     chain.append(loop_of(node, first.target, first.iter, [], head))
             elif isinstance(node, ast.While):
                 if inner is node.test or inner in node.body:
                     chain.append(Control(node, f"while {short(node.test)}"))
-            elif isinstance(node, LOOPS):
-                if inner in node.body or (head and inner is node.iter):
-                    chain.append(loop_of(node, node.target, node.iter, node.body, head and inner is node.iter))
+            elif isinstance(node, ast.For | ast.AsyncFor):
+                head = takes and (whole or inner is node.iter)
+                if head or inner in node.body:
+                    chain.append(loop_of(node, node.target, node.iter, node.body, head))
             elif isinstance(node, ast.If | ast.IfExp):
-                then = [node.body, node.orelse] if isinstance(node, ast.IfExp) else None
-                inside = (inner is then[0], inner is then[1]) if then else (inner in node.body, inner in node.orelse)  # type: ignore[operator]
-                if any(inside):
-                    chain.append(Control(node, f"if {short(node.test)}: {str(inside[0]).lower()}", outcome=inside[0]))
+                yes, no = ([x] if isinstance(x, ast.expr) else x for x in (node.body, node.orelse))
+                if inner in yes or inner in no:
+                    chain.append(Control(node, f"if {short(node.test)}: {str(inner in yes).lower()}", outcome=inner in yes))
         return chain
 
     def tests(self, code: CodeType, lasti: int) -> list[Any]:
@@ -134,17 +155,18 @@ def loop_of(node: Any, target: ast.expr, items: ast.expr, body: list[ast.stmt], 
     return Control(node, f"for {short(target)} in {short(items)}", names, head=head)
 
 
-def extent(node: Any) -> Range:
-    """Where a syntax node stands."""
-    return node.lineno, node.col_offset, node.end_lineno, node.end_col_offset
+def extent(node: Any) -> Range | None:
+    """Where a syntax node stands, None where it has no place of its own (a module, the `for x in xs` of a comprehension)."""
+    return (node.lineno, node.col_offset, node.end_lineno, node.end_col_offset) if hasattr(node, "lineno") else None
 
 
-def contains(node: Any, at: Range) -> bool:
-    """Whether a syntax node covers a range. Nodes without a place of their own (`for x in xs` of a comprehension) ask their parts."""
-    if not hasattr(node, "lineno"):
-        return any([contains(c, at) for c in ast.iter_child_nodes(node)])
-    line, column, end, end_column = extent(node)
-    return (line, column) <= at[:2] and at[2:] <= (end, end_column)
+def hull(node: ast.AST) -> Range | None:
+    """What a syntax node, or if it has no place of its own its parts, cover."""
+    own = extent(node)
+    if own is not None:
+        return own
+    parts = [r for r in map(hull, ast.iter_child_nodes(node)) if r is not None]
+    return (*min(parts)[:2], *max([r[2:] for r in parts])) if parts else None
 
 
 def short(node: ast.AST) -> str:
@@ -222,15 +244,15 @@ class Flow:
         """Another pass of a running loop."""
         level.count += 1
         level.fresh, level.held = control.head, values_of(control, held)
-        level.scopes = level.scopes[0], Scope("iteration", pass_label(control, level.held, level.count), level.scopes[0].loc)
+        level.scopes = level.scopes[0], Scope("iteration", pass_label(control, level.held, level.count), self.code, control.node)
 
     def begin(self, control: Control, held: Any) -> Level:
         """A loop or a branch is entered."""
-        loc = self.code, 0
+        code, node = self.code, control.node
         if control.outcome is not None:
-            return Level(control, (Scope("branch", control.label, loc, control.node),))
+            return Level(control, (Scope("branch", control.label, code, node),))
         values = values_of(control, held)
-        scopes = Scope("loop", control.label, loc, control.node), Scope("iteration", pass_label(control, values, 1), loc)
+        scopes = Scope("loop", control.label, code, node), Scope("iteration", pass_label(control, values, 1), code, node)
         return Level(control, scopes, held=values, fresh=control.head)
 
 

@@ -13,6 +13,7 @@ time is seen then, however it was stored (`=`, `:=`, unpacking, a loop), and wit
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 from types import CodeType, FrameType
 from typing import Any
@@ -20,21 +21,25 @@ from typing import Any
 import numpy as np
 
 from ..core.trace import INTERNAL, Trace, Tracer, View, current
-from ..errors import Location
+from ..errors import PACKAGE, Location
 from .structure import Flow, Scope, Sources
 
 COMPREHENSIONS = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
+LIBRARY = os.path.join(PACKAGE, "nn", "")  # whose layers and functions are calls in a picture, though not the user's
 RESUMED = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 MANY = 100  # containers with more elements give them no names
 
 
 class Call:
-    """A running call of a function of the user's. `tick` counts what returned to it, so that an instruction run twice is seen."""
+    """A running call of a function of the user's, or of a layer (`own` is False: nothing inside is the user's).
 
-    __slots__ = ("depth", "flow", "frame", "in_c", "inlined", "scope", "tick")
+    tick counts what returned to it, so that an instruction run twice is seen.
+    """
 
-    def __init__(self, frame: FrameType, scope: Scope | None, depth: int, flow: Flow) -> None:
-        self.frame, self.scope, self.depth, self.flow = frame, scope, depth, flow
+    __slots__ = ("depth", "flow", "frame", "in_c", "inlined", "own", "scope", "tick")
+
+    def __init__(self, frame: FrameType, scope: Scope | None, depth: int, flow: Flow, own: bool) -> None:
+        self.frame, self.scope, self.depth, self.flow, self.own = frame, scope, depth, flow, own
         self.tick = 0
         self.in_c = False  # a builtin is running; what it calls belongs to one instruction
         self.inlined: tuple[int, CodeType, Scope] | None = None
@@ -69,8 +74,9 @@ class Watch:
     def event(self, frame: FrameType, event: str, arg: Any) -> None:
         """What Python calls at every call and return."""
         if event == "call":
-            if not INTERNAL[frame.f_code.co_filename]:
-                self.stack.append(self.enter(frame))
+            own = not INTERNAL[frame.f_code.co_filename]
+            if own or self.is_layer(frame):
+                self.stack.append(self.enter(frame, own))
         elif self.stack:
             call = self.stack[-1]
             if event == "return":
@@ -79,20 +85,31 @@ class Watch:
                     call = self.stack[-1] if self.stack else call
                 if frame.f_back is call.frame:
                     call.tick += not call.in_c
-                    self.look(call)
+                    if call.own:
+                        self.look(call)
             elif frame is call.frame:
                 call.in_c = event == "c_call"
                 call.tick += not call.in_c
 
-    def enter(self, frame: FrameType) -> Call:
+    def is_layer(self, frame: FrameType) -> bool:
+        """Whether a layer of ftrans.nn is called, or the user calls a function there."""
+        code = frame.f_code
+        if not code.co_filename.startswith(LIBRARY):
+            return False
+        called = not self.stack or frame.f_back is self.stack[-1].frame
+        return called and (code.co_name == "__call__" or (bool(self.stack) and self.stack[-1].own))
+
+    def enter(self, frame: FrameType, own: bool) -> Call:
         """The record of a call that begins, or of a generator that goes on."""
         code = frame.f_code
         if code.co_flags & RESUMED and frame in self.suspended:
             return self.suspended[frame]
         base = not self.stack and id(code) in self.root
-        scope = None if base or code.co_name in COMPREHENSIONS else Scope("call", function_name(code), (code, 0))
+        scope = None if base or code.co_name in COMPREHENSIONS else Scope("call", function_name(code), code)
+        if scope is not None and not own and code.co_name == "__call__":
+            scope.label = type(frame.f_locals["self"]).__name__
         depth = self.stack[-1].depth + 1 if self.stack else int(not base)
-        call = Call(frame, scope, depth, Flow(code, self.sources))
+        call = Call(frame, scope, depth, Flow(code, self.sources), own)
         if code.co_flags & RESUMED:
             self.suspended[frame] = call
         return call
@@ -100,6 +117,10 @@ class Watch:
     def leave(self, call: Call, result: Any) -> None:
         """A call ends, or a generator yields."""
         self.stack.pop()
+        if type(result) in (Tracer, View) and call.scope is not None:
+            call.scope.result = result.i
+        if not call.own:
+            return
         self.look(call)
         for name, v in call.frame.f_locals.items():
             self.look_into(name, v, call.depth)
@@ -109,8 +130,6 @@ class Watch:
             for name in code.co_names:
                 if name in call.frame.f_globals:
                     self.look_into(name, call.frame.f_globals[name], call.depth)
-        if call.scope is not None and type(result) in (Tracer, View):
-            call.scope.result = result.i
 
     def look(self, call: Call) -> None:
         """Name the traced values that the local variables of a call hold."""
@@ -149,15 +168,16 @@ class Watch:
         for call in self.stack:
             if call.scope is not None:
                 path += (call.scope,)
-            path += call.flow.at(call.frame, call.tick)
-        if src and self.stack and src[0] is not self.stack[-1].frame.f_code:
+            if call.own:
+                path += call.flow.at(call.frame, call.tick)
+        if src and self.stack and self.stack[-1].own and src[0] is not self.stack[-1].frame.f_code:
             path += (self.inlined(self.stack[-1], src[0]),)
         return path
 
     def inlined(self, call: Call, code: CodeType) -> Scope:
         """The scope of equations that another transformation (grad, vmap) made of a function and put here."""
         if call.inlined is None or call.inlined[:2] != (call.tick, code):
-            call.inlined = call.tick, code, Scope("call", function_name(code), (code, 0))
+            call.inlined = call.tick, code, Scope("call", function_name(code), code)
         return call.inlined[2]
 
 

@@ -16,16 +16,17 @@ INFIX = {
     "less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">=", "equal": "==", "not_equal": "!=",
     "bitwise_and": "&", "bitwise_or": "|", "bitwise_xor": "^", "left_shift": "<<", "right_shift": ">>",
 }  # fmt: skip
-PREFIX = {"neg": "-", "invert": "~"}
+PREFIX = {"neg": "-", "positive": "+", "invert": "~"}
 # The user's words, where ours differ.
 WORDS = {
     "reduce_sum": "sum", "reduce_max": "max", "reduce_min": "min", "reduce_prod": "prod", "reduce_and": "all", "reduce_or": "any",
     "expit": "sigmoid", "log_expit": "log_sigmoid", "select": "where", "broadcast": "broadcast_to", "root_of_squares": "abs",
-    "gather": "take", "convolve": "convolve", "make_complex": "complex", "arg_sort": "argsort", "copy": "copy",
+    "make_complex": "complex", "window_max": "max_pool", "window_sum": "sum_pool",
 }  # fmt: skip
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-HIDDEN = {"check", "scalar", "unique", "result", "size", "into", "batched", "order", "dtype", "shape", "items", "perm", "n", "count"}
-"""Parameters of operations that say nothing to a reader, or that are written in a way of their own."""
+# Parameters that say nothing to a reader, or that are written in a way of their own.
+HIDDEN = {"check", "scalar", "unique", "result", "into", "batched", "order", "dtype", "shape", "items", "perm", "n", "count", "stable"}
+PLAIN = {"strides": 1, "dilation": 1, "groups": 1, "padding": 0}  # what these are where a person would not write them
 
 
 def words(eqn: Eqn, operands: Sequence[str], avals: Sequence[Aval], numbers: Sequence[Any]) -> tuple[str, str]:
@@ -48,6 +49,8 @@ def words(eqn: Eqn, operands: Sequence[str], avals: Sequence[Aval], numbers: Seq
     if name == "index":
         at = index_text(python_index(op.items))  # type: ignore[attr-defined]
         return f"[{at}]", f"{operands[0]}[{at}]"
+    if name in ("put", "gather", "scatter", "slice"):
+        return moved(op, operands)
     if name == "dot_general":
         return product(op, operands, avals)
     if name == "transpose":
@@ -58,6 +61,10 @@ def words(eqn: Eqn, operands: Sequence[str], avals: Sequence[Aval], numbers: Seq
     if name == "convert":
         dtype = op.dtype.name  # type: ignore[attr-defined]
         return dtype, f"{dtype}({operands[0]})"
+    if name == "iota":
+        return "arange", f"arange({op.size})"  # type: ignore[attr-defined]
+    if name == "diagonal":
+        operands = operands[:1]
     word = WORDS.get(name, name)
     extra = parameters(op, avals)
     if name in ("reshape", "ravel", "broadcast"):
@@ -68,6 +75,22 @@ def words(eqn: Eqn, operands: Sequence[str], avals: Sequence[Aval], numbers: Seq
     return told, f"{word}({', '.join([*operands, *extra])})"
 
 
+def moved(op: Any, operands: Sequence[str]) -> tuple[str, str]:
+    """Elements stored at a place or taken from one: `x[0] = v`, `x[i]`, `x[:, i] += v`."""
+    if op.name == "slice":
+        at = ", ".join([*[":"] * op.axis, slice_text(slice(op.start, op.stop))])
+        return f"[{at}]", f"{operands[0]}[{at}]"
+    if op.name == "put":
+        at, sign, new = index_text(python_index(op.items)), "=", operands[1]
+    else:
+        indices = dict(zip(op.axes, operands[-len(op.axes) :], strict=True))
+        at = ", ".join([indices.get(axis, ":") for axis in range(max(op.axes) + 1)])
+        if op.name == "gather":
+            return f"[{at}]", f"{operands[0]}[{at}]"
+        sign, new = {"set": "=", "add": "+=", "multiply": "*="}.get(op.mode, op.mode), operands[1]
+    return f"[{at}] {sign}", f"{operands[0]}[{at}] {sign} {new}"
+
+
 def parameters(op: Any, avals: Sequence[Aval]) -> list[str]:
     """The parameters of an operation that matter to a reader, as keyword arguments."""
     found = []
@@ -76,6 +99,11 @@ def parameters(op: Any, avals: Sequence[Aval]) -> list[str]:
         if field == "axes" and avals:
             if value != tuple(range(avals[0].ndim)):
                 found.append(f"axis={value[0] if len(value) == 1 else value}")
+        elif field in PLAIN:
+            if np.any(np.asarray(value) != PLAIN[field]):
+                found.append(f"{field}={value}")
+        elif field == "size" and op.name == "conv":
+            continue  # that of the result
         elif field not in HIDDEN and value != getattr(type(op), field, None):
             found.append(f"{field}={value!r}")
     return found
@@ -95,7 +123,10 @@ def product(op: Any, operands: Sequence[str], avals: Sequence[Aval]) -> tuple[st
 
 def index_text(index: tuple[Any, ...]) -> str:
     """The inside of the brackets: `0, 1:3, ::-1`."""
-    return ", ".join([slice_text(i) if isinstance(i, slice) else "None" if i is None else str(i) for i in index])
+    items = list(index)
+    if len(items) > 1 and items[-1] is Ellipsis:
+        del items[-1]
+    return ", ".join([slice_text(i) if isinstance(i, slice) else "..." if i is Ellipsis else str(i) for i in items])
 
 
 def slice_text(s: slice) -> str:

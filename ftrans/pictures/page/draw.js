@@ -265,7 +265,7 @@ function stepText(text, { done, total, text: sum }) {
   if (done === 0) return total === 0 ? text : "";
   if (done === total) return text;
   const [name] = text.split(" = ");
-  return `${name} = ${sum ? `${sum} + ` : ""}\u2026`; // more is to come
+  return `${name} = ${sum ? `${sum} +` : "\u2026"}`; // more is to come
 }
 
 function setText(element, text) {

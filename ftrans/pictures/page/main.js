@@ -2,7 +2,7 @@
 
 const SPEEDS = [0.5, 1, 2, 4, 8, 16]; // steps a second
 const LISTED = 100; // search results in the list
-const READABLE = 0.6; // the least scale at which the page opens
+const READABLE = 0.75; // the least scale at which the page opens
 const byId = (id) => document.getElementById(id);
 
 class App {
@@ -63,9 +63,18 @@ class App {
 
   /** Open the boxes down to a depth: 0 folds all. */
   openTo(depth) {
-    const outer = [...this.model.boxes.keys()].filter((key) => this.model.parent.has(key) && this.model.around(key).length < depth);
-    this.setOpen(new Set(outer), "");
+    this.setOpen(this.downTo(depth), "");
     this.fit();
+  }
+
+  downTo(depth) {
+    return new Set([...this.model.boxes.keys()].filter((key) => this.model.around(key).length < depth));
+  }
+
+  /** The depth down to which exactly the boxes are open; -1 where there is none. */
+  get depth() {
+    const deepest = [...this.open].reduce((most, key) => Math.max(most, this.model.around(key).length + 1), 0);
+    return this.downTo(deepest).size === this.open.size ? deepest : -1;
   }
 
   fit() {
@@ -150,7 +159,7 @@ class App {
     this.hits = new Set(this.found);
     for (const key of this.found) for (const box of this.model.around(key)) this.hits.add(box); // a folded box that hides a hit
     const list = byId("hits");
-    list.replaceChildren(...this.found.slice(0, LISTED).map((key) => html("li", {}, linkTo(this, key))));
+    list.replaceChildren(...this.found.slice(0, LISTED).map((key) => hit(this, key)));
     const more = this.found.length > LISTED ? `, the first ${LISTED} listed` : "";
     byId("count").textContent = text.trim() ? counted(this.found.length, "hit") + more : "";
     this.changed();
@@ -179,6 +188,7 @@ class App {
     this.picture.refresh();
     const { step, sweep } = this;
     byId("slider").value = step;
+    byId("depth").selectedIndex = this.depth;
     byId("progress").textContent = `${step} of ${sweep.last}`;
     const words = this.stepping ? sweep.words(step) : "";
     byId("words").textContent = words || "Press \u2192 or play to step through the computation.";
@@ -200,7 +210,7 @@ class App {
 
   restore() {
     const state = new URLSearchParams(location.hash.slice(1));
-    const known = (key) => this.model.boxes.has(key) && this.model.parent.has(key);
+    const known = (key) => this.model.boxes.has(key);
     if (state.has("open")) {
       this.open = new Set(state.get("open").split(" ").filter(known));
       this.rebuild();

@@ -51,7 +51,7 @@ class Model {
 
   /** How deep boxes are nested: 0 where there are none. */
   get depth() {
-    return Math.max(0, ...[...this.boxes.keys()].map((key) => this.around(key).length + 1));
+    return [...this.boxes.keys()].reduce((most, key) => Math.max(most, this.around(key).length + 1), 0);
   }
 
   /** The edges that enter or leave a node, or the nodes of a folded box. */

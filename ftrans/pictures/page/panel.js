@@ -75,23 +75,37 @@ function linkTo(app, key) {
   return html("button", { class: "link", "data-key": key, onclick: () => app.reveal(key) }, titleOf(thing));
 }
 
+/** A search result: a link and the line it comes from. */
+function hit(app, key) {
+  return html("li", {}, linkTo(app, key), html("small", {}, ` ${app.model.get(key).where}`));
+}
+
 /** The search: `find(text)` gives the nodes and boxes that have the text in their name, operation, expression, line or file. */
 class Search {
   constructor(model) {
-    const words = (...texts) => texts.filter(Boolean).join("\n").toLowerCase();
+    const joined = (...texts) => texts.filter(Boolean).join("\n").toLowerCase();
+    const boxes = [...model.boxes.values()];
     this.entries = [
-      ...[...model.boxes.values()].filter((box) => model.parent.has(box.key)).map((box) => [box.key, words(box.label, box.name, box.where)]),
-      ...[...model.nodes.values()].map((n) => [n.key, words(n.name, n.op, n.text, n.where, n.source, n.output)]),
+      ...boxes.map((b) => ({ key: b.key, name: b.label.toLowerCase(), own: joined(b.label, b.name), line: joined(b.where) })),
+      ...[...model.nodes.values()].map((n) => ({
+        key: n.key,
+        name: n.name.toLowerCase(),
+        own: joined(n.name, n.op, n.text, n.output),
+        line: joined(n.where, n.source),
+      })),
     ];
-    this.names = new Map([...model.nodes.values()].map((n) => [n.key, n.name.toLowerCase()]));
   }
 
-  /** Keys of what matches; what has exactly this name comes first. */
+  /** Keys of what matches: first what has exactly this name, then by what it is, then by its line. */
   find(text) {
     const wanted = text.trim().toLowerCase();
     if (!wanted) return [];
-    const found = this.entries.filter(([, words]) => words.includes(wanted)).map(([key]) => key);
-    const exact = (key) => this.names.get(key) === wanted;
-    return [...found.filter(exact), ...found.filter((key) => !exact(key))];
+    const found = [[], [], []];
+    for (const { key, name, own, line } of this.entries) {
+      if (name === wanted) found[0].push(key);
+      else if (own.includes(wanted)) found[1].push(key);
+      else if (line.includes(wanted)) found[2].push(key);
+    }
+    return found.flat();
   }
 }

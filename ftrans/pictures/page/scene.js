@@ -7,6 +7,7 @@
 // middle goes, lies within its own image, so places still do not overlap.
 
 const GUTTER = 20; // between the border of an open box and its sheet, where data enter and leave: wires turn towards the ports here
+const TURN = 14; // before and behind a place that wires meet at another height than they come along
 
 /** The map of one axis that makes room: `spans` are [start, end, extra length]; where they overlap the greatest density counts. */
 function stretch(spans) {
@@ -57,16 +58,20 @@ class Scene {
   /** The size of the sheet of a box when its open boxes are open, and its two maps; the same for those inside. */
   measure(key) {
     const sheet = this.model.sheets.get(key);
-    const spansX = [];
-    const spansY = [];
-    for (const place of sheet.places) {
-      if (!this.open.has(place.key)) continue;
-      const [w, h] = this.frameSize(this.measure(place.key), place);
-      spansX.push([place.x, place.x + place.w, w - place.w]);
-      spansY.push([place.y, place.y + place.h, h - place.h]);
-    }
-    const x = stretch(spansX);
-    const y = stretch(spansY);
+    const opened = sheet.places.filter((place) => this.open.has(place.key));
+    const sizes = new Map(opened.map((place) => [place.key, this.frameSize(this.measure(place.key), place)]));
+    const axes = [["x", "w", 0], ["y", "h", 1]]; // where a place starts, how long it is, and that of a frame
+    const [along, across] = this.down ? [axes[1], axes[0]] : axes;
+    const missing = ([, length, k], place) => (sizes.has(place.key) ? sizes.get(place.key)[k] - place[length] : 0);
+    const map = (axis, extra) => stretch(sheet.places.map((place) => [place[axis[0]], place[axis[0]] + place[axis[1]], extra(place)]));
+    const mapAcross = map(across, (place) => missing(across, place));
+    // Where a place gets more room across the data than it fills, wires to it turn in front of it.
+    const turns = (place) => {
+      const [start, length] = [place[across[0]], place[across[1]]];
+      return mapAcross(start + length) - mapAcross(start) > length + missing(across, place) + 0.5;
+    };
+    const mapAlong = map(along, (place) => missing(along, place) + (turns(place) ? 2 * TURN : 0));
+    const [x, y] = this.down ? [mapAcross, mapAlong] : [mapAlong, mapAcross];
     const size = { x, y, width: x(sheet.width), height: y(sheet.height) };
     this.sizes.set(key, size);
     return size;

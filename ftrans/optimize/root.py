@@ -1,0 +1,83 @@
+"""Solve systems of equations with SciPy's methods: `ft.optimize.root(fun, x0)`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scipy.optimize
+
+from ..errors import ShapeError, at_line
+from ..optim.residuals import Residuals
+from ..optim.vector import bound
+from .arguments import as_trees, callback_of, space_of
+from .constraints import flat_jacobian
+
+WITH_JACOBIAN = ("hybr", "lm")
+
+
+def root(
+    fun: Callable[..., Any],
+    x0: Any,
+    args: Any = (),
+    method: str = "hybr",
+    jac: Any = None,
+    tol: float | None = None,
+    callback: Callable[..., Any] | None = None,
+    options: dict[str, Any] | None = None,
+    *,
+    jit: bool = True,
+) -> Any:
+    """`scipy.optimize.root` with the Jacobian of `fun`, for unknowns that may be a pytree: x with fun(x, *args) = 0.
+
+    fun: a function of x that gives as many real numbers as x has, in an array or a tree (method "lm": or more).
+    x0: an array of any shape, a number, or a pytree of them; a list or tuple of numbers is an array.
+    method: any of SciPy's: "hybr", "lm" (these use the Jacobian), "broyden1", "broyden2", "anderson", "linearmixing", "diagbroyden",
+        "excitingmixing", "krylov", "df-sane" (these do not).
+    jac: by default derived. Or your own function jac(x, *args), a matrix or a tree as `ft.jacobian` gives it; True for a `fun` that gives
+        (values, Jacobian); False for SciPy's finite differences.
+    tol, callback, options: SciPy's; the callback is given x and the values in the forms of x0 and of fun's result.
+    jit: False runs `fun` and its Jacobian without `ft.jit`.
+
+    Returns SciPy's OptimizeResult with x in the form of x0 and fun in that of fun's result. SciPy computes in float64. Errors: SciPy's, and
+    ShapeError where the numbers of equations and of unknowns do not fit.
+
+    Mirrors `scipy.optimize.root`.
+
+    >>> import numpy as np
+    >>> def on_circle(p):
+    ...     return {"circle": p["x"] ** 2 + p["y"] ** 2 - 4, "line": p["x"] - p["y"]}
+    >>> found = root(on_circle, {"x": 1.0, "y": 0.5})
+    >>> round(float(found.x["x"]) ** 2, 6), found.success
+    (2.0, True)
+    """
+    space, start = space_of(x0, "root")
+    of_x = bound(fun, args, "root")
+    pairs = jac is True
+    values = Residuals((lambda x: of_x(x)[0]) if pairs else of_x, space, jit and not pairs, "root")
+    count = len(values(start))
+    if count != space.size and not (method == "lm" and count > space.size):
+        raise ShapeError(
+            at_line(
+                f"root: fun gives {count} numbers for {space.size} unknowns",
+                hint="give one equation for each unknown; for more equations than unknowns use ft.optimize.least_squares",
+            )
+        )
+    slopes: Any = jac if jac is not False else None
+    if pairs:
+        slopes = flat_jacobian(lambda x: of_x(x)[1], values)
+    elif callable(jac):
+        slopes = flat_jacobian(bound(jac, args, "jac"), values)
+    elif jac is None and str(method).lower() in WITH_JACOBIAN:
+        slopes = values.jacobian
+    told = None
+    if callback is not None:
+        with_x = callback_of(callback, space)
+        told = lambda x, f: with_x(x, values.tree(np.asarray(f))) if with_x is not None else None
+    result = scipy.optimize.root(values, start, method=method, jac=slopes, tol=tol, callback=told, options=options)
+    result.fun = values.tree(np.asarray(result.fun))
+    return as_trees(result, space)
+
+
+__all__ = ["root"]
