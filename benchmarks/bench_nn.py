@@ -27,8 +27,8 @@ def inputs(*shapes: tuple[int, ...], dtype: str = "f4") -> list[Any]:
 
 
 def by_ftrans(f: Any, args: list[Any]) -> Call:
-    """jitted, in its cold tier: what most time is spent in are NumPy steps in either."""
-    call = ft.jit(f)
+    """jitted and not compiled."""
+    call = ft.jit(f, compile="never")
     return lambda: call(*args)
 
 
@@ -124,7 +124,7 @@ LIBRARIES = ("ftrans", "ftrans now", "jax", "torch")
 class Layers:
     """What the layers of a network cost."""
 
-    params = [list(WORKS), list(LIBRARIES)]
+    params = (list(WORKS), list(LIBRARIES))
     param_names = ("work", "library")
     repeat = (5, 50, 2.0)
 

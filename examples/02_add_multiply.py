@@ -1,9 +1,11 @@
 """f = (x + y)z: an addition hands its gradient on to both inputs, a multiplication swaps them.
 
-by hand, on the slide                         here
-q = x + y; f = q * z
-dfdz, dfdq = q, z                             f, (dq, dz) = ft.value_and_grad(multiply, argnums=(0, 1))(q, z)
-dfdx, dfdy = 1.0 * dfdq, 1.0 * dfdq           dx, dy, dz = ft.grad(product, argnums=(0, 1, 2))(x, y, z)
+    by hand, on the slide                         here
+    q = x + y; f = q * z
+    dfdz, dfdq = q, z                             f, (dq, dz) = ft.value_and_grad(multiply, argnums=(0, 1))(q, z)
+    dfdx, dfdy = 1.0 * dfdq, 1.0 * dfdq           dx, dy, dz = ft.grad(product, argnums=(0, 1, 2))(x, y, z)
+
+`argnums` says by which arguments to differentiate.
 """
 
 from pathlib import Path

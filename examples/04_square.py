@@ -1,8 +1,10 @@
 """y = x², L = 2y: x is used twice in x·x, and both uses count. The jaxprs show what ftrans sees and what it derives.
 
-on paper                                      here
-dL/dy = 2                                     dy = ft.grad(outer)(x * x)
-dL/dx = dL/dy · dy/dx = 2 · 2x                dx = ft.grad(loss)(x)
+    on paper                                      here
+    dL/dy = 2                                     dy = ft.grad(outer)(x * x)
+    dL/dx = dL/dy · dy/dx = 2 · 2x                dx = ft.grad(loss)(x)
+
+Both programs are printed.
 """
 
 from pathlib import Path

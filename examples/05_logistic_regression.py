@@ -1,8 +1,10 @@
 """Logistic regression on one example: dL/dz is a - y, and the gradients of w and b follow from it.
 
-on the slide, derived by hand                 here
-dz = a - y                                    L, dz = ft.value_and_grad(loss)(z, y)
-dw1, dw2, db = x1 * dz, x2 * dz, dz           (grads,) = back_to_params(dz)
+    on the slide, derived by hand                 here
+    dz = a - y                                    L, dz = ft.value_and_grad(loss)(z, y)
+    dw1, dw2, db = x1 * dz, x2 * dz, dz           (grads,) = back_to_params(dz)
+
+The gradient has the structure of the parameters, here a dict of w and b.
 """
 
 from pathlib import Path

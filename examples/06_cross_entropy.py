@@ -1,9 +1,11 @@
 """The binary cross-entropy of σ(w0 + w1 x): a chain of three functions, with the derivative at every link.
 
-on the slide                                  here
-dL/dw1 = dL/dŷ · dŷ/du · du/dw1               L, dp = ft.value_and_grad(cross_entropy)(p, y)
-                                              (du,) = back_to_u(dp)
-                                              dw0, dw1 = back_to_weights(du)
+    on the slide                                  here
+    dL/dw1 = dL/dŷ · dŷ/du · du/dw1               L, dp = ft.value_and_grad(cross_entropy)(p, y)
+                                                  (du,) = back_to_u(dp)
+                                                  dw0, dw1 = back_to_weights(du)
+
+A pullback hands on what it is given, times the derivative of its own link.
 """
 
 from pathlib import Path

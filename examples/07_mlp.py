@@ -1,9 +1,11 @@
 """A network with one hidden layer: h = σ(W1ᵀx), ŷ = σ(w2·h), binary cross-entropy.
 
-on the slide, one rule for each weight        here
-dw2[j] = (ŷ - y) * h[j]                       L, grads = ft.value_and_grad(loss)(params, x, y)
-dh[j]  = (ŷ - y) * w2[j]                      grads["w2"], grads["W1"]
-dW1[i, j] = dh[j] * h[j] * (1 - h[j]) * x[i]
+    on the slide, one rule for each weight        here
+    dw2[j] = (ŷ - y) * h[j]                       L, grads = ft.value_and_grad(loss)(params, x, y)
+    dh[j]  = (ŷ - y) * w2[j]                      grads["w2"], grads["W1"]
+    dW1[i, j] = dh[j] * h[j] * (1 - h[j]) * x[i]
+
+The gradients of all weights come at once, in the structure of the weights.
 """
 
 from pathlib import Path

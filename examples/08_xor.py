@@ -1,10 +1,12 @@
 """The network that learns XOR, on one example: every value and every gradient of the graph by its name.
 
-in PyTorch                                    here
-E = (t - y)**2 / 2                            picture = ft.draw(error, direction="down", unfold=())(params, x, t)
-E.backward()                                  node = picture.graph.node
-W.grad, w2.grad                               node("params['W']").gradient, node("params['w2']").gradient
-h.retain_grad(); h.grad                       node("h").gradient
+    in PyTorch                                    here
+    E = (t - y)**2 / 2                            picture = ft.draw(error)(params, x, t)
+    E.backward()                                  node = picture.graph.node
+    W.grad, w2.grad                               node("params['W']").gradient, node("params['w2']").gradient
+    h.retain_grad(); h.grad                       node("h").gradient
+
+The graph has every intermediate value with its gradient; nothing need be retained beforehand.
 """
 
 from pathlib import Path

@@ -87,7 +87,7 @@ def main(out: Path) -> dict:
     assert nn.count_parameters(gradients) == nn.count_parameters(one)
     assert most < 20e6, "the parameters alone would take 250 MB"
     print(f"at most {most / 1e6:.1f} MB of memory, the gradient's graph included")
-    ft.draw(run, direction="down")(one, images).save(out / "alexnet.svg")
+    ft.draw(run, direction="down", unfold=())(one, images).save(out / "alexnet.svg")
     found = {"one group": nn.count_parameters(one), "two groups": nn.count_parameters(two)}
     return report(NAME, found) | {"rows": rows}
 

@@ -1,15 +1,17 @@
 """Logistic regression on m examples step by step: from two nested loops over examples and features to `vmap` and `jit`.
 
-the original, gradients by hand               here
-for i in range(m):                            def loss(params, x, y):            # of one example
-    z = b                                         return np.logaddexp(0, z) - y * z
-    for j in range(n):
-        z += w[j] * x[i, j]                   per_example = ft.vmap(ft.grad(loss), in_axes=(None, 0, 0))
-    dz = sigmoid(z) - y[i]                    mean(per_example(params, x, y))
-    db += dz
-    for j in range(n):                        step = ft.jit(...)
-        dw[j] += x[i, j] * dz
-dw, db, J = dw / m, db / m, J / m
+    the original, gradients by hand               here
+    for i in range(m):                            def loss(params, x, y):            # of one example
+        z = b                                         return np.logaddexp(0, z) - y * z
+        for j in range(n):
+            z += w[j] * x[i, j]                   per_example = ft.vmap(ft.grad(loss), in_axes=(None, 0, 0))
+        dz = sigmoid(z) - y[i]                    mean(per_example(params, x, y))
+        db += dz
+        for j in range(n):                        step = ft.jit(...)
+            dw[j] += x[i, j] * dz
+    dw, db, J = dw / m, db / m, J / m
+
+All give the same numbers; what each takes is printed beside them.
 """
 
 import time

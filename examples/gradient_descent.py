@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 from sklearn.datasets import load_breast_cancer
+from threadpoolctl import threadpool_limits  # comes with scikit-learn
 from worked_numbers import folder
 
 import ftrans as ft
@@ -35,14 +36,18 @@ OURS = {
     "BFGS": {"method": "bfgs"},
     "Newton-CG": {"method": "newton-cg"},
 }
-# An accurate line search (c2) is what conjugate gradients need: with SciPy's own 0.4 rounding ends the run 1.2e-8 from the minimiser.
 SCIPYS = {
     "CG": {"gtol": 1e-10, "c2": 0.1},
     "L-BFGS-B": {"gtol": 1e-10, "ftol": 0},
     "BFGS": {"gtol": 1e-10},
     "Newton-CG": {"xtol": 1e-12},
     "trust-ncg": {"gtol": 1e-10},
+    "trust-exact": {"gtol": 1e-10},
 }
+# All end within 1e-8 of the minimiser, but for two of SciPy's: its CG gives up where values differ by rounding only, its Newton-CG
+# where a curvature is below 7e-16, which it takes for none.
+WITHIN = {"SciPy's CG": 1e-7, "SciPy's Newton-CG": 1e-7}
+COLOURS = ["#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "black"]  # Okabe and Ito's
 
 
 def problem():
@@ -88,15 +93,16 @@ def solve_all(data, start):
 def plot(path, results, lowest):
     """How far above its minimum the cost is after every step."""
     figure, ax = plt.subplots(figsize=(7, 4), layout="constrained")
-    for name, style in zip(OURS, ["-", "--", ":", "-.", "-", "--", ":"], strict=True):
+    for name, style, color in zip(OURS, ["-", "--", ":", "-.", "-", "--", ":"], COLOURS, strict=True):
         above = np.array(results[name].history) - lowest
-        ax.loglog(1 + np.arange(len(above)), np.maximum(above, 1e-16), style, label=name)
+        ax.loglog(1 + np.arange(len(above)), np.maximum(above, 1e-16), style, color=color, label=name)
     ax.set(xlabel="step", ylabel="cost above its minimum", ylim=(1e-16, 1))
     ax.legend(frameon=False)
     figure.savefig(path)
     plt.close(figure)
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")  # see digits.py
 def main(out: Path) -> dict:
     data, start = problem()
     best = minimiser(data, start)
@@ -106,7 +112,7 @@ def main(out: Path) -> dict:
     for name, r in results.items():
         off = largest_difference(r.x, best)
         print(f"{name:<24}{r.nit:>7}{r.nfev:>8}{r.njev:>11}{1e3 * r.seconds:>9.1f}   {off:.0e}")
-        assert off < 1e-8, f"{name} ends {off} from the minimiser: {r.message}"
+        assert off < WITHIN.get(name, 1e-8), f"{name} ends {off} from the minimiser: {r.message}"
     if plt is not None:
         plot(out / "gradient_descent.png", results, cost(best, *data))
     ft.draw(cost, direction="down")(start, *data).save(out / "gradient_descent.svg")

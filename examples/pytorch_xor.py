@@ -64,7 +64,16 @@ def batch_by_hand(W, b, w2, b2, xs):
     return nn.sigmoid(nn.sigmoid(xs @ W.T + b) @ w2 + b2)
 
 
-batch = ft.vmap(network, in_axes=(None, None, None, None, 0))
+batch_by_vmap = ft.vmap(network, in_axes=(None, None, None, None, 0))
+
+
+def train_in_batch(batch, weights, rate, epochs):
+    """The mean error before each step, (epochs,), where a step is made for all examples at once."""
+
+    def mean_error(weights):
+        return np.mean((T - batch(*weights, X)) ** 2) / 2
+
+    return ft.optim.train(mean_error, list(weights), None, ft.optim.sgd(rate), steps=epochs).losses
 
 
 # 3 as plain functions over a tree of parameters
@@ -128,11 +137,14 @@ def main(out: Path) -> dict:
     means = errors.mean(axis=1)
     report("XOR trained", {"epoch 1": means[0], "epoch 1000": means[-1]})
 
-    one_by_one = [network(*weights, x) for x in X]
-    assert np.allclose(batch_by_hand(*weights, X), one_by_one)
-    assert np.allclose(batch(*weights, X), one_by_one)
-    assert np.allclose(modules(*weights)(X)[:, 0], one_by_one)
-    assert not np.allclose(batch_by_hand(weights[0].T, *weights[1:], X), one_by_one), "x.mm(W) is another network"
+    in_batch = train_in_batch(batch_by_hand, weights, 1.0, epochs)
+    print(f"in batch, with rate 1: mean error {in_batch[0]:.10f} before the first step, {in_batch[-1]:.10f} before the last\n")
+    assert np.allclose(train_in_batch(batch_by_vmap, weights, 1.0, epochs), in_batch, rtol=1e-9)
+    columns = ft.optim.train(module_error, modules(*weights), (X, T[:, None]), ft.optim.sgd(1.0), steps=epochs)
+    assert np.allclose(columns.losses, in_batch, rtol=1e-9)
+
+    by_mm = batch_by_hand(weights[0].T, *weights[1:], X)
+    assert not np.allclose(by_mm, batch_by_hand(*weights, X)), "x.mm(W) is another network"
 
     last = stalled(weights, rate, epochs)
     report("XOR stalled", {"last": round(last, 4)})

@@ -1,15 +1,17 @@
 """TensorFlow's notions in plain functions: a variable is an argument, a tape is what `vjp` returns, `tf.gradients` is three lines.
 
-TensorFlow                                    here
-w = tf.Variable(0, dtype=tf.float32)          w = np.float32(0)
-with tf.GradientTape() as tape:               cost, tape = ft.vjp(polynomial, w, x)
-    cost = x[0] * w**2 + x[1] * w + x[2]
-dw, dx = tape.gradient(cost, [w, x])          dw, dx = tape(np.float32(1))
-tf.gradients([y1, y2], [a, b], [g1, g2])      gradients(f, (a, b), (g1, g2))
-opt = tf.keras.optimizers.Adam(0.1)           opt = ft.optim.adam(0.1, form="keras")
-for _ in range(1001):                         ft.optim.train(polynomial, w, x, opt, steps=1001)
-    opt.minimize(cost_function, [w])
-tf.nn.conv2d(image, filters, 1, "VALID")      ft.nn.conv2d(image, filters)
+    TensorFlow                                    here
+    w = tf.Variable(0, dtype=tf.float32)          w = np.float32(0)
+    with tf.GradientTape() as tape:               cost, tape = ft.vjp(polynomial, w, x)
+        cost = x[0] * w**2 + x[1] * w + x[2]
+    dw, dx = tape.gradient(cost, [w, x])          dw, dx = tape(np.float32(1))
+    tf.gradients([y1, y2], [a, b], [g1, g2])      gradients(f, (a, b), (g1, g2))
+    opt = tf.keras.optimizers.Adam(0.1)           opt = ft.optim.adam(0.1, form="keras")
+    for _ in range(1001):                         ft.optim.train(polynomial, w, x, opt, steps=1001)
+        opt.minimize(cost_function, [w])
+    tf.nn.conv2d(image, filters, 1, "VALID")      ft.nn.conv2d(image, filters)
+
+Nothing is recorded behind the scenes: a tape holds what its call computed, and can be played back any number of times.
 """
 
 from pathlib import Path

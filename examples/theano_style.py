@@ -1,14 +1,16 @@
 """An expression graph, its rewriting and a compiled function: what Theano did with symbols, from plain NumPy functions.
 
-Theano                                        here
-x = T.dmatrix("x")                            def logistic(x):
-s = 1 / (1 + T.exp(-x))                           return 1 / (1 + np.exp(-x))
-theano.printing.debugprint(s)                 print(ft.make_jaxpr(logistic)(x))
-gs = T.grad(s.sum(), x); pp(gs)               print(ft.make_jaxpr(ft.grad(total))(x))
-f = theano.function([x], gs)                  f = ft.jit(ft.grad(total))
-pp(f.maker.fgraph.outputs[0])                 print(f.lower(x).as_text("simplified"))
-theano.printing.debugprint(f)                 print(f.lower(x).as_text("loops"))
-f([[0, 1], [-1, -2]])                         f(x)
+    Theano                                        here
+    x = T.dmatrix("x")                            def logistic(x):
+    s = 1 / (1 + T.exp(-x))                           return 1 / (1 + np.exp(-x))
+    theano.printing.debugprint(s)                 print(ft.make_jaxpr(logistic)(x))
+    gs = T.grad(s.sum(), x); pp(gs)               print(ft.make_jaxpr(ft.grad(total))(x))
+    f = theano.function([x], gs)                  f = ft.jit(ft.grad(total))
+    pp(f.maker.fgraph.outputs[0])                 print(f.lower(x).as_text("simplified"))
+    theano.printing.debugprint(f)                 print(f.lower(x).as_text("loops"))
+    f([[0, 1], [-1, -2]])                         f(x)
+
+There are no symbols: NumPy functions are traced with arrays.
 """
 
 from pathlib import Path

@@ -28,10 +28,18 @@ FLAGS = (
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars", "--remote-debugging-pipe",
 )  # fmt: skip
 PATIENCE = 60.0  # seconds that any single answer may take
-KEYS = {
-    "Enter": (13, "\r"), "Escape": (27, ""), "ArrowLeft": (37, ""), "ArrowRight": (39, ""), "Home": (36, ""), "End": (35, ""),
-    "Tab": (9, ""), " ": (32, " "),
-}  # fmt: skip
+KEYS = {  # name -> its code, the text it makes
+    "Tab": (9, ""),
+    "Enter": (13, "\r"),
+    "Escape": (27, ""),
+    " ": (32, " "),
+    "End": (35, ""),
+    "Home": (36, ""),
+    "ArrowLeft": (37, ""),
+    "ArrowUp": (38, ""),
+    "ArrowRight": (39, ""),
+    "ArrowDown": (40, ""),
+}
 
 
 def find() -> str | None:
@@ -73,15 +81,15 @@ class Browser:
         os.close(self.answers)
         shutil.rmtree(self.profile, ignore_errors=True)
 
-    def open(self, path: Path, width: int = 1280, height: int = 800) -> Page:
-        """A new tab that shows this file, when it has finished loading."""
+    def open(self, path: Path, width: int = 1280, height: int = 800, anchor: str = "") -> Page:
+        """A new tab that shows this file (at this `#anchor`), when it has finished loading."""
         target = self.send("Target.createTarget", url="about:blank")["targetId"]
         session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        page = Page(self, session)
+        page = Page(self, session, target)
         for domain in ("Page", "Runtime", "Log", "Network"):
             page.send(f"{domain}.enable")
         page.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
-        page.go(path.as_uri())
+        page.go(path.as_uri() + anchor)
         return page
 
     def send(self, method: str, session: str | None = None, **parameters: Any) -> Any:
@@ -125,8 +133,11 @@ class Browser:
 class Page:
     """A tab."""
 
-    def __init__(self, browser: Browser, session: str) -> None:
-        self.browser, self.session = browser, session
+    def __init__(self, browser: Browser, session: str, target: str) -> None:
+        self.browser, self.session, self.target = browser, session, target
+
+    def close(self) -> None:
+        self.browser.send("Target.closeTarget", targetId=self.target)
 
     def send(self, method: str, **parameters: Any) -> Any:
         return self.browser.send(method, self.session, **parameters)
@@ -155,8 +166,8 @@ class Page:
 
     def middle(self, selector: str) -> tuple[float, float]:
         """The middle of the first element that matches, in pixels of the window."""
-        code = f"(r => [r.x + r.width / 2, r.y + r.height / 2])(document.querySelector({json.dumps(selector)}).getBoundingClientRect())"
-        x, y = self.run(code)
+        box = f"document.querySelector({json.dumps(selector)}).getBoundingClientRect()"
+        x, y = self.run(f"(r => [r.x + r.width / 2, r.y + r.height / 2])({box})")
         return x, y
 
     def mouse(self, kind: str, x: float, y: float, **more: Any) -> None:

@@ -172,7 +172,7 @@ def test_a_custom_method_is_given_all_derivatives() -> None:
 
 def test_numbers_lists_matrices_and_modules() -> None:
     assert type(ft.optimize.minimize(lambda x: (x - 3.0) ** 2, 1.0).x) is np.float64
-    assert ft.optimize.minimize(lambda x: np.sum((x - 3.0) ** 2), [1, 2]).x == pytest.approx([3, 3])  # a list of numbers is an array
+    assert ft.optimize.minimize(lambda x: np.sum((x - 3.0) ** 2), [1, 2]).x == pytest.approx([3, 3])  # an array
     assert ft.optimize.minimize(lambda x: np.sum((x - 3.0) ** 2), np.array([1, 2])).x.dtype == np.float64
     matrix = ft.optimize.minimize(lambda x: np.sum((x - A) ** 2), np.zeros((3, 3)), method="trust-exact")
     np.testing.assert_allclose(matrix.x, A, atol=1e-6)
@@ -274,9 +274,10 @@ def test_constraints_get_our_derivatives(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(scipy.optimize, "minimize", spy)
     both = lambda p: {"first": p["x"] ** 3, "second": p["x"][0] * p["y"]}
     start = {"x": np.array([1.0, 2.0]), "y": 3.0}
+    limit = NonlinearConstraint(both, 0, {"first": np.ones(2), "second": 2.0})
     ft.optimize.minimize(
         lambda p: p["y"], start, method="trust-constr",
-        constraints=[NonlinearConstraint(both, 0, {"first": np.ones(2), "second": 2.0}), {"type": "eq", "fun": lambda p: p["y"] ** 2}],
+        constraints=[limit, {"type": "eq", "fun": lambda p: p["y"] ** 2}],
     )  # fmt: skip
     nonlinear, equal = seen["constraints"]
     v = np.array([1.0, 2.0, 3.0])
@@ -337,7 +338,7 @@ def test_errors_name_what_is_wrong_and_the_users_line() -> None:
         ft.optimize.minimize(lambda x: x**2, START, method="Nelder-Mead")
     with pytest.raises(errors.ArgumentError, match=r"minimize: x0\['z'\] has dtype complex128; .*\n.*\n  minimise over the real"):
         ft.optimize.minimize(lambda p: 0.0, {"z": 1j})
-    with pytest.raises(errors.ArgumentError, match=r"minimize expects a function, got 3 of type int\n.*\n  write minimize\(f, x0\)"):
+    with pytest.raises(errors.ArgumentError, match=r"expects a function, got 3 of type int\n.*\n  write minimize\(f, x0\)"):
         ft.optimize.minimize(3, START)  # type: ignore[arg-type]
     with pytest.raises(errors.UnsupportedError, match="x0 is traced: a solver runs on values"):
         ft.jit(lambda x: ft.optimize.minimize(bowl, x).x)(START)
@@ -367,7 +368,18 @@ def test_arguments_are_scipys(name: str) -> None:
 
 # --- root
 
-ROOT_METHODS = ["hybr", "lm", "broyden1", "broyden2", "anderson", "linearmixing", "diagbroyden", "excitingmixing", "krylov", "df-sane"]
+ROOT_METHODS = [
+    "hybr",
+    "lm",
+    "broyden1",
+    "broyden2",
+    "anderson",
+    "linearmixing",
+    "diagbroyden",
+    "excitingmixing",
+    "krylov",
+    "df-sane",
+]
 
 
 def system(x: Any) -> Any:
@@ -402,9 +414,21 @@ def test_root_with_the_users_jacobian() -> None:
     np.testing.assert_allclose(found.fun["r"], 0, atol=1e-9)
 
 
+def test_a_pair_of_values_and_jacobian_is_computed_once_for_each_point() -> None:
+    points: list[Any] = []
+
+    def both(x: Any) -> Any:
+        points.append(np.array(x))
+        return system(x), system_jacobian(x)
+
+    assert ft.optimize.root(both, np.array([0.2, 0.3]), jac=True).success
+    assert len(points) == len(np.unique(points, axis=0))
+
+
 def test_root_callback_and_errors() -> None:
     seen: list[Any] = []
-    ft.optimize.root(lambda p: {"r": system(p)}, np.array([0.2, 0.3]), method="broyden1", callback=lambda x, f: seen.append((x, f["r"])))
+    told = lambda x, f: seen.append((x, f["r"]))
+    ft.optimize.root(lambda p: {"r": system(p)}, np.array([0.2, 0.3]), method="broyden1", callback=told)
     assert seen
     np.testing.assert_allclose(system(seen[-1][0]), seen[-1][1], atol=1e-12)
     with pytest.raises(errors.ShapeError, match=r"root: fun gives 3 numbers for 2 unknowns\n  at .*\n  give one equation for each"):
@@ -448,17 +472,18 @@ def test_least_squares_of_trees(method: str) -> None:
 
     start = {"e": np.ones(2), "c": 1.0}
     more: dict[str, Any] = {"bounds": (0.0, {"e": np.array([3.0, 1.2]), "c": None})} if method != "lm" else {}
-    fit = ft.optimize.least_squares(residuals, start, method=method, args=(0.0,), kwargs={"scale": 2.0}, x_scale={"e": 1.0, "c": 0.5}, **more)
+    more |= {"args": (0.0,), "kwargs": {"scale": 2.0}, "x_scale": {"e": 1.0, "c": 0.5}}
+    fit = ft.optimize.least_squares(residuals, start, method=method, **more)
     theirs = scipy.optimize.least_squares(
         lambda p: 2 * decay(p), np.ones(3), lambda p: 2 * decay_jacobian(p), method=method,
-        bounds=(0, [3, 1.2, np.inf]) if more else (-np.inf, np.inf),
+        bounds=(0, [3, 1.2, np.inf]) if "bounds" in more else (-np.inf, np.inf),
     )  # fmt: skip
     np.testing.assert_allclose([*fit.x["e"], fit.x["c"]], theirs.x, atol=1e-6)
     assert fit.fun["all"].shape == (3, 4)
     assert fit.jac["e"].shape == (12, 2)
     assert fit.jac["c"].shape == (12,)
     assert fit.grad["e"].shape == (2,)
-    assert fit.active_mask["e"].tolist() == ([0, 1] if more else [0, 0])
+    assert fit.active_mask["e"].tolist() == ([0, 1] if "bounds" in more else [0, 0])
 
 
 @pytest.mark.parametrize("jac", [decay_jacobian, "2-point", "3-point", "cs"])
@@ -492,9 +517,8 @@ def test_curve_fit_of_trees() -> None:
     np.testing.assert_allclose(pcov, covariance, rtol=1e-4)
     spread, _ = ft.optimize.curve_fit(lambda t, a, kc: model(t, a, *kc), T, DATA, (1.0, np.ones(2)))
     np.testing.assert_allclose([spread[0], *spread[1]], best, rtol=1e-6)
-    bounded, _ = ft.optimize.curve_fit(
-        lambda t, p: model(t, p["a"], p["k"], p["c"]), T, DATA, {"a": 1.0, "k": 1.0, "c": 0.1}, bounds=(0.0, {"a": None, "k": 1.2, "c": 9.0})
-    )
+    bounds = (0.0, {"a": None, "k": 1.2, "c": 9.0})
+    bounded, _ = ft.optimize.curve_fit(lambda t, p: model(t, **p), T, DATA, {"a": 1.0, "k": 1.0, "c": 0.1}, bounds=bounds)
     assert bounded["k"] == pytest.approx(1.2)
     theirs, _ = scipy.optimize.curve_fit(model, T, DATA, [1, 1, 0.1], bounds=(0, [np.inf, 1.2, 9]))
     np.testing.assert_allclose([bounded["a"], bounded["k"], bounded["c"]], theirs, rtol=1e-5)

@@ -13,10 +13,11 @@ from laws import LAWS, accepts, examples, variants
 import ftrans as ft
 from ftrans.core.bind import bind
 from ftrans.errors import DtypeError, ShapeError
-from ftrans.ops import windows
+from ftrans.ops import conv
 from ftrans.ops.activations import LogSoftmax, Relu, Softmax
+from ftrans.ops.conv import Conv
 from ftrans.ops.special import Xlog1py, Xlogy
-from ftrans.ops.windows import Conv, WindowMax, WindowPick, WindowPlace, WindowSpread, WindowSum, WindowWinner, places
+from ftrans.ops.windows import WindowMax, WindowPick, WindowPlace, WindowSpread, WindowSum, WindowWinner, places
 
 PRIMITIVES = [
     Conv, WindowMax, WindowPick, WindowPlace, WindowSpread, WindowSum, WindowWinner, Relu, Softmax, LogSoftmax, Xlogy, Xlog1py,
@@ -27,7 +28,8 @@ PRIMITIVES = [
 @pytest.mark.parametrize("cls", PRIMITIVES, ids=lambda cls: cls.__name__)
 def test_law(law, cls):
     found = examples(cls)
-    for op, args in [*found, *[(op, new) for op, args in found[:2] for _, new in variants(op, args) if accepts(op, new)]]:
+    derived = [(op, new) for op, args in found[:2] for _, new in variants(op, args) if accepts(op, new)]
+    for op, args in [*found, *derived]:
         LAWS[law](op, args)
 
 
@@ -72,7 +74,9 @@ def trilinear(x, w, y, strides, padding, dilation, groups):
             at = tuple([a * s + b * g for a, s, b, g in zip(p, strides, k, dilation, strict=True)])
             for j in range(o):
                 first = j // (o // groups) * c
-                total += np.sum(x[(slice(None), slice(first, first + c), *at)] * w[(j, slice(None), *k)] * y[(slice(None), [j], *p)])
+                total += np.sum(
+                    x[(slice(None), slice(first, first + c), *at)] * w[(j, slice(None), *k)] * y[(slice(None), [j], *p)]
+                )
     return total
 
 
@@ -88,8 +92,8 @@ def test_convolution_is_its_definition(geometry, block):
     v = {"x": rng.normal(size=x_shape), "w": rng.normal(size=w_shape), "y": rng.normal(size=y_shape)}
     expected = trilinear(*v.values(), *options)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(windows, "BLOCK", block)
-        for role, others in windows.OTHERS.items():
+        patch.setattr(conv, "BLOCK", block)
+        for role, others in conv.OTHERS.items():
             made = Conv(role, *options, v[role].shape[2:]).eval(*[v[k] for k in others])
             assert made.shape == v[role].shape
             assert np.isclose(np.sum(made * v[role]), expected, rtol=1e-10, atol=1e-10), role
@@ -132,7 +136,9 @@ def test_pooling_is_a_loop(size, stride, dilation, more, with_nan):
 def test_infinite_cotangents_reach_the_winner_alone():
     x = np.array([1.0, 2.0, 0.0, 0.0])
     winner = np.array([1, 0], np.uint8)
-    assert np.array_equal(WindowPlace((2,), (2,), (1,), (4,)).eval(np.array([np.inf, np.nan]), winner), [0, np.inf, np.nan, 0], True)
+    assert np.array_equal(
+        WindowPlace((2,), (2,), (1,), (4,)).eval(np.array([np.inf, np.nan]), winner), [0, np.inf, np.nan, 0], True
+    )
     assert np.array_equal(WindowPick((2,), (2,), (1,)).eval(np.array([np.inf, 5.0, np.nan, 3.0]), winner), [5.0, np.nan], True)
     assert np.array_equal(ft.grad(lambda x: bind(WindowMax((2,), (2,), (1,)), x)[0])(x), [0, 1, 0, 0])
 

@@ -4,7 +4,7 @@
 
 They take arrays of any shape, traced or not, and give arrays of the same shape; float32 stays float32, integers become float64
 where the result is not an integer. Where a derivative jumps it is PyTorch's: that of the side on which the function is constant
-(`relu'(0) = 0`).
+(`relu'(0) = 0`). Numbers of any size are exact; at -inf, where they are a product of inf and 0, gelu, silu and mish are nan.
 """
 
 from __future__ import annotations
@@ -252,7 +252,7 @@ def one_hot(labels: Any, classes: int, dtype: Any = np.float64, axis: int = -1) 
     """
     labels = check_integers("one_hot", "labels", labels, hint="convert them first: labels.astype(int)")
     k = axis_of(axis, labels.ndim + 1, "one_hot")
-    numbers = np.arange(classes).reshape(classes, *[1] * (labels.ndim - k))
+    numbers = np.arange(classes).reshape([classes if i == k else 1 for i in range(labels.ndim + 1)])
     return (fnp.expand_dims(labels, k) == numbers).astype(dtype)
 
 

@@ -26,7 +26,7 @@ from ..errors import ArgumentError, DtypeError, at_line, shown
 from ..numpy.args import axis_of
 from ..ops.reductions import take_along
 from ..ops.special import log1pexp, xlog1py, xlogy
-from .activations import log_softmax, relu
+from .activations import log_softmax, one_hot, relu
 from .arguments import check_range, check_shapes, floating, in_bounds, known, pair
 
 
@@ -101,7 +101,7 @@ def multiclass_hinge_loss(scores: Any, labels: Any) -> Any:
     """
     scores = floating(scores, "multiclass_hinge_loss")
     right = chosen("multiclass_hinge_loss", scores, labels, -1)
-    wrong = fnp.expand_dims(fnp.asarray(labels), -1) != np.arange(scores.shape[-1])
+    wrong = fnp.logical_not(one_hot(labels, scores.shape[-1], bool))
     best = fnp.max(scores, axis=-1, where=wrong, initial=-np.inf)
     return relu(1 + best - right)
 

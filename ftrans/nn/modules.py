@@ -169,7 +169,8 @@ class Conv(Module):
         y = conv(x, self.weight, d, "Conv", self.strides, self.padding, self.dilation, self.groups, data_format)
         if self.bias is None:
             return y
-        return y + (self.bias if data_format == FORMATS[d][1] else fnp.reshape(self.bias, (-1, *[1] * d)))
+        bias = self.bias if data_format == FORMATS[d][1] else fnp.reshape(self.bias, (-1, *[1] * d))
+        return y + bias
 
 
 def tuple_of(value: Any) -> Any:

@@ -15,6 +15,7 @@ axis.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,10 +24,10 @@ import numpy as np
 from .. import numpy as fnp
 from ..core.bind import bind
 from ..errors import ArgumentError, ShapeError, at_line, shown
-from ..ops.windows import Conv, WindowMax, WindowSum, places
+from ..ops.conv import Conv
+from ..ops.windows import Sizes, WindowMax, WindowSum, places
 from .arguments import floating, per_axis
 
-Sizes = tuple[int, ...]
 Padding = str | int | Sequence[int] | Sequence[tuple[int, int]]
 
 FORMATS = {1: ("NCW", "NWC"), 2: ("NCHW", "NHWC"), 3: ("NCDHW", "NDHWC")}
@@ -89,15 +90,15 @@ def conv(
     last = channels_last(who, data_format, d)
     check_rank(who, x, d, last)
     if w.ndim != d + 2:
-        order = f"({'height, width'[-len(AXES[d]) :] if d < 3 else AXES[d]}, in, out)" if last else f"(out, in, {AXES[d]})"
+        order = f"({AXES[d]}, in / groups, out)" if last else f"(out, in / groups, {AXES[d]})"
         raise ShapeError(at_line(f"{who}: the weights have shape {w.shape}, expected {d + 2} axes: {order}"))
+    check_channels(who, x.shape, w.shape, d, groups, last)
+    strides, dilation = per_axis(who, "strides", strides, d), per_axis(who, "dilation", dilation, d)
     single = x.ndim == d + 1
     if single:
         x = fnp.expand_dims(x, 0)
     if last:
         x, w = fnp.moveaxis(x, -1, 1), fnp.transpose(w, (d + 1, d, *range(d)))
-    strides, dilation = per_axis(who, "strides", strides, d), per_axis(who, "dilation", dilation, d)
-    check_channels(who, x.shape, w.shape, groups)
     pads = pads_of(who, padding, x.shape[2:], w.shape[2:], strides, dilation)
     size = counts(who, x.shape[2:], w.shape[2:], strides, dilation, pads)
     y = bind(Conv("y", strides, pads, dilation, groups, size), x, w)
@@ -127,18 +128,21 @@ def check_rank(who: str, x: Any, d: int, last: bool) -> None:
         )
 
 
-def check_channels(who: str, x: Sizes, w: Sizes, groups: int) -> None:
-    """Raise unless the channels of x (n, c, ...) and w (o, c / groups, ...) fit together."""
-    if groups < 1 or x[1] % groups or w[0] % groups:
+def check_channels(who: str, x: Sizes, w: Sizes, d: int, groups: int, last: bool) -> None:
+    """Raise unless the channels of an input and of weights fit together."""
+    channels = x[-1] if last else x[-1 - d]
+    taken, out = (w[-2], w[-1]) if last else (w[1], w[0])
+    if groups < 1 or channels % groups or out % groups:
         raise ShapeError(
-            at_line(f"{who}: groups={groups} must divide the {x[1]} channels of the input and the {w[0]} channels of the output")
+            at_line(f"{who}: groups={groups} must divide the {channels} channels of the input and the {out} channels of the output")
         )
-    if x[1] != w[1] * groups:
+    if channels != taken * groups:
         within = f" in each of {groups} groups" if groups > 1 else ""
+        layouts = "(..., in) and (..., in / groups, out)" if last else "(batch, in, ...) and (out, in / groups, ...)"
         raise ShapeError(
             at_line(
-                f"{who}: the input of shape {x} has {x[1]} channels, the weights of shape {w} take {w[1]}{within}",
-                hint="shapes are (batch, channels, ...) and (out, in / groups, ...)",
+                f"{who}: the input of shape {x} has {channels} channels, the weights of shape {w} take {taken}{within}",
+                hint=f"the layouts are {layouts}",
             )
         )
 
@@ -239,11 +243,13 @@ def avg_pool(
     x = floating(x, "avg_pool")
     x, layout, last = pooling("avg_pool", x, window, strides, padding, 1, data_format)
     size, steps, gaps, pads = layout
-    op, number = WindowSum(size, steps, gaps), float(np.prod(size))
+    op, number = WindowSum(size, steps, gaps), math.prod(size)
     if any(itertools.chain(*pads)):
-        inside = np.ones(x.shape[-len(pads) :], x.dtype)
-        x = fnp.pad(x, [(0, 0)] * (x.ndim - len(pads)) + list(pads))
-        number = number if count_include_pad else op.eval(np.pad(inside, pads))
+        around = [(0, 0)] * (x.ndim - len(pads)) + list(pads)
+        if not count_include_pad:
+            inside = np.ones([1] * (x.ndim - len(pads)) + list(x.shape[-len(pads) :]), x.dtype)
+            number = op.eval(np.pad(inside, around))
+        x = fnp.pad(x, around)
     y = bind(op, x) / number
     return fnp.moveaxis(y, -1 - len(size), -1) if last else y
 

@@ -1,7 +1,7 @@
-"""What networks apply to their scores: relu, softmax and the logarithm of softmax, exact for numbers of any size, infinities included.
+"""What networks apply to their scores: relu, softmax and its logarithm, exact for numbers of any size, infinities included.
 
-In softmax an element at the maximum, infinite or not, counts as e**0. So -inf is a class that cannot occur, +inf one that is certain,
-and equal infinities share the probability: it is always a distribution.
+In softmax an element at the maximum, infinite or not, counts as e**0. So -inf is a class that cannot occur, +inf one that is
+certain, and equal infinities share the probability: it is always a distribution.
 """
 
 from __future__ import annotations

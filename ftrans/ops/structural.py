@@ -217,6 +217,8 @@ class ReduceSum(Primitive):
         return bind(self, *tangents)
 
     def transpose(self, ct: Any, x: Linear) -> tuple[Any, ...]:
+        if not self.axes:  # the sum of a number; a reshape would make its cotangent an array
+            return (ct,)
         kept = tuple([1 if k in self.axes else n for k, n in enumerate(x.shape)])
         return (broadcast(reshape(ct, kept), x.shape),)
 

@@ -1,7 +1,7 @@
 """Nonlinear conjugate gradients: directions that keep what the last ones have gained, at the price of one vector.
 
-beta="polak-ribiere" (PR+, the default) or "fletcher-reeves". Sources: Nocedal and Wright (2006), section 5.2; Gilbert and Nocedal (1992)
-for PR+ and its condition of descent.
+beta="polak-ribiere" (PR+, the default) or "fletcher-reeves". Sources: Nocedal and Wright (2006), section 5.2; Gilbert and Nocedal
+(1992) for PR+ and its condition of descent.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Descent with a line search, and gradient descent by fixed steps: the loops that all methods of `minimize` share.
 
-A method is a `Rule`: it says which way to go from a point and learns from what it finds there. `descend` goes, step by step, and gives
-every point it reaches; whoever walks over these points decides when to stop.
+A method is a `Rule`: it says which way to go from a point and learns from what it finds there. `descend` goes, step by step, and
+gives every point it reaches; whoever walks over these points decides when to stop.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import numpy as np
 from ..errors import FtransError
 from ..jit.api import jit
 from .base import apply_updates
-from .linesearch import ROUNDING, Found, Line, Point, backtracking, strong_wolfe, zoomed
+from .linesearch import LONGEST, ROUNDING, Found, Line, Point, backtracking, strong_wolfe, zoomed
 from .objective import Objective
 from .vector import Vector
 
-
+FARTHEST = 1e100  # an element of x as large as this has been driven off to infinity
 PATIENCE = 20  # steps without any gain after which a method has gone as far as rounding lets it
 
 
@@ -99,10 +99,12 @@ def descend(rule: Rule, start: Point) -> Iterator[Point]:
         if found is None or found.point is None:
             if not rule.forget():
                 raise Stuck(
-                    "no lower point was found along the direction of search: rounding hides what is left to gain, or f is not smooth"
+                    "no lower point was found along the direction of search: rounding hides what is left to gain, or f has a kink"
                 )
             rule.last = None
             continue
+        if found.step >= LONGEST or abs(found.point.x).max() >= FARTHEST:
+            raise Stuck("f falls without end along the direction of search: it has no minimum there")
         rule.learn(at, found.point, p, found.step)
         at, rule.last = found.point, found
         yield at
@@ -119,8 +121,7 @@ def fixed_steps(objective: Objective, start: Point, learning_rate: float) -> Ite
     """Gradient descent without a line search: x - learning_rate * gradient."""
     at = start
     while True:
-        with np.errstate(over="ignore", invalid="ignore"):
-            at = objective(at.x - learning_rate * at.g)
+        at = objective(at.x - learning_rate * at.g)
         yield at
 
 
@@ -136,8 +137,7 @@ def transformed_steps(objective: Objective, start: Point, optimizer: Any, jitted
     at, params = start, space.tree(start.x)
     state = optimizer.init(params)
     while True:
-        with np.errstate(over="ignore", invalid="ignore"):
-            params, state = step(space.tree(at.g), state, params)
+        params, state = step(space.tree(at.g), state, params)
         at = objective(space.flat(params))
         yield at
 

@@ -1,8 +1,8 @@
 """Fit a model: `ft.optim.least_squares(residuals, x0)` makes a sum of squares smallest, by Levenberg and Marquardt's method.
 
-J. J. Moré (1978), The Levenberg-Marquardt algorithm: implementation and theory; MINPACK's lmder (Moré, Garbow and Hillstrom 1980): the
-step minimises |r + J p| within a trust region |D p| <= Δ, where D holds the largest norms that the columns of J have had.
-`ft.optimize.least_squares` has SciPy's other methods, with bounds and robust losses.
+J. J. Moré (1978), The Levenberg-Marquardt algorithm: implementation and theory; MINPACK's lmder (Moré, Garbow and Hillstrom
+1980): the step minimises |r + J p| within a trust region |D p| <= Δ, where D holds the largest norms that the columns of J have
+had. `ft.optimize.least_squares` has SciPy's other methods, with bounds and robust losses.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -64,12 +63,13 @@ def least_squares(
     max_nfev: the largest number of evaluations of `fun`, 100·(n + 1) by default for n unknowns.
     callback, progress, jit: as in `ft.optim.minimize`.
 
-    Returns SciPy's OptimizeResult: x, cost (half of the sum of squares), fun (the residuals, in the form of fun's result), jac (leaves of
-    shape (number of residuals, *shape of the leaf of x)), grad, optimality (the largest element of grad), nfev, njev, nit, seconds,
-    success, message and status: 1 gtol, 2 ftol, 3 xtol, 4 ftol and xtol, 0 max_nfev reached, -1 no progress, 99 ended by the callback.
+    Returns SciPy's OptimizeResult: x, cost (half of the sum of squares), fun (the residuals, in the form of fun's result), jac
+    (leaves of shape (number of residuals, *shape of the leaf of x)), grad, optimality (the largest element of grad), nfev, njev,
+    nit, seconds, success, message and status: 1 gtol, 2 ftol, 3 xtol, 4 ftol and xtol, 0 max_nfev reached, -1 no progress, 99
+    ended by the callback.
 
-    Where residuals are nan or infinite the step is made shorter. Errors: NonFiniteError where they are so at x0, ArgumentError for a wrong
-    method, option or x0, DifferentiationError for residuals that are not real.
+    Where residuals are nan or infinite the step is made shorter. Errors: NonFiniteError where they are so at x0, ArgumentError
+    for a wrong method, option or x0, DifferentiationError for residuals that are not real.
 
     Mirrors `scipy.optimize.least_squares` with method="lm" and x_scale="jac".
 
@@ -88,8 +88,9 @@ def least_squares(
     for name, value in (("ftol", ftol), ("xtol", xtol), ("gtol", gtol), ("factor", factor), ("max_nfev", max_nfev)):
         if value is not None and not (isinstance(value, int | float | np.number) and value >= 0):
             raise ArgumentError(at_line(f"least_squares: {name} must be a number and not negative, got {shown(value)}"))
+    of_x = bound(fun, args, "least_squares")
     space = Space(x0, "least_squares")
-    residuals = Residuals(bound(fun, args, "least_squares"), space, jit, "least_squares")
+    residuals = Residuals(of_x, space, jit, "least_squares")
     start = np.array(space.flat(x0))
     space.check_finite(start)
     scale = None if isinstance(x_scale, str) and x_scale == "jac" else 1 / space.spread(x_scale, "x_scale", 1.0)
@@ -109,17 +110,12 @@ class Tolerances(NamedTuple):
     max_nfev: int
 
 
-@dataclass
 class Fit:
     """A run of Levenberg and Marquardt's method: MINPACK's lmder, with a singular value decomposition in place of its rotations."""
 
-    residuals: Residuals
-    x: Vector
-    limits: Tolerances
-    factor: float
-    fixed: Vector | None  # the scale of the unknowns, if the user gives it
-
-    def __post_init__(self) -> None:
+    def __init__(self, residuals: Residuals, x: Vector, limits: Tolerances, factor: float, fixed: Vector | None) -> None:
+        self.residuals, self.x, self.limits = residuals, x, limits
+        self.fixed = fixed  # the scale of the unknowns, if the user gives it
         self.began, self.nit, self.damping = time.perf_counter(), 0, 0.0
         self.r = self.residuals(self.x)
         self.norm = float(np.linalg.norm(self.r))
@@ -128,7 +124,7 @@ class Fit:
         self.differentiate()
         columns = np.linalg.norm(self.jac, axis=0)
         self.scale = np.where(columns > 0, columns, 1.0) if self.fixed is None else self.fixed
-        self.radius = self.factor * (self.size_of_x() or 1.0)
+        self.radius = factor * (self.size_of_x() or 1.0)
 
     def differentiate(self) -> None:
         """The Jacobian at x."""
@@ -244,7 +240,7 @@ class Fit:
 
 
 class Region(NamedTuple):
-    """A linear least squares problem, |r + A p| smallest, as A's singular values s, right vectors V and r's part along the left ones."""
+    """A linear least squares problem, |r + A p| smallest, by A's singular values s, right vectors V, and r along the left ones."""
 
     s: Vector
     v: Vector

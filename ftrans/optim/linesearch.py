@@ -1,11 +1,12 @@
 """How far to go along a direction: `backtracking` (enough decrease) and `strong_wolfe` (enough decrease, and a flatter slope).
 
 A search is given a `Line`: the point it starts from, a direction in which the function falls, and the function itself. It gives a
-`Found`: the point it stops at, and whether that point meets the search's conditions; `None` in place of the point means that none was
-lower than the start.
+`Found`: the point it stops at, and whether that point meets the search's conditions; `None` in place of the point means that none
+was lower than the start.
 
-Near a minimum the values of the function differ by less than their rounding, and say nothing more. There they are replaced by those of a
-parabola with the slopes that were found. Enough decrease of the parabola is the "approximate Wolfe condition" of Hager and Zhang (2005).
+Near a minimum the values of the function differ by less than their rounding, and say nothing more. There they are replaced by
+those of a parabola with the slopes that were found. Enough decrease of the parabola is the "approximate Wolfe condition" of Hager
+and Zhang (2005).
 
 Sources: Nocedal and Wright (2006), Numerical Optimization, algorithm 3.1; Moré and Thuente (1994), Line search algorithms with
 guaranteed sufficient decrease, ACM TOMS 20, 286-307.
@@ -23,6 +24,7 @@ import numpy as np
 from .vector import Vector
 
 ROUNDING = 100 * float(np.finfo(float).eps)  # values closer than this, relative to their size, may be equal
+LONGEST = 1e20  # the longest step
 
 
 class Point(NamedTuple):
@@ -121,7 +123,7 @@ def strong_wolfe(
     line: Line,
     first: float,
     xtol: float = 1e-14,
-    longest: float = 1e100,
+    longest: float = LONGEST,
     trials: int = 100,
 ) -> Found:
     """A step that meets the strong Wolfe conditions, by the method of Moré and Thuente.
@@ -137,7 +139,7 @@ def strong_wolfe(
     step: float | None = min(first, longest)
     interval = Interval(line, min(first, longest), longest, xtol)
     for _ in range(trials):
-        if step is None or step in line.seen:
+        if not step or step in line.seen:
             break
         trial = line.at(step)
         if not line.finite(trial):
@@ -149,7 +151,7 @@ def strong_wolfe(
     return line.lowest()
 
 
-def zoomed(line: Line, first: float, accept: Callable[[Point], bool], longest: float = 1e100, trials: int = 10) -> Found:
+def zoomed(line: Line, first: float, accept: Callable[[Point], bool], longest: float = LONGEST, trials: int = 10) -> Found:
     """As `strong_wolfe`, by Nocedal and Wright's algorithms 3.5 and 3.6: steps are doubled until a good one must lie between two.
 
     It comes to other steps, so it is tried where `strong_wolfe` has found none.
@@ -206,18 +208,18 @@ def parabola_minimum(a: Trial, b: Trial) -> float:
     """The minimum of the parabola through a, with its slope, and b; nan where there is none."""
     width = b.step - a.step
     bend = b.f - a.f - a.d * width
-    return a.step - a.d * width**2 / (2 * bend) if bend else math.nan
+    return a.step - a.d * width * width / (2 * bend) if bend else math.nan
 
 
 def cubic_of_values(a: Trial, b: Trial, c: Trial) -> float:
     """The minimum of the cubic through a, with its slope, b and c; nan where there is none."""
     p, q = b.step - a.step, c.step - a.step
-    if p == q or not p * q:
+    if p == q or not p * p or not q * q:
         return math.nan
-    u, v = (b.f - a.f - a.d * p) / p**2, (c.f - a.f - a.d * q) / q**2  # cubic·t + square = u at p, v at q
+    u, v = (b.f - a.f - a.d * p) / (p * p), (c.f - a.f - a.d * q) / (q * q)  # cubic·t + square = u at p, v at q
     cubic = (u - v) / (p - q)
     square = u - cubic * p
-    root = square**2 - 3 * cubic * a.d
+    root = square * square - 3 * cubic * a.d
     return a.step + (math.sqrt(root) - square) / (3 * cubic) if cubic and root >= 0 else math.nan
 
 
@@ -311,4 +313,4 @@ def cubic_minimum(a: Trial, b: Trial, ahead: bool = False) -> float:
     return (gamma - a.d + theta) / below
 
 
-__all__ = ["ROUNDING", "Found", "Line", "Point", "backtracking", "strong_wolfe", "zoomed"]
+__all__ = ["LONGEST", "ROUNDING", "Found", "Line", "Point", "backtracking", "strong_wolfe", "zoomed"]

@@ -8,8 +8,8 @@
     "newton-cg"     Newton's method by products with the Hessian                   where curvatures differ very much
     ft.optim.adam(0.1), any gradient transformation                               noisy or rough functions
 
-Gradients and products with the Hessian are derived by ftrans and jitted. `ft.optimize.minimize` has SciPy's solvers, with bounds and
-constraints; `ft.optim.least_squares` is for sums of squares; `ft.optim.train` goes through batches of data.
+Gradients and products with the Hessian are derived by ftrans and jitted. `ft.optimize.minimize` has SciPy's solvers, with bounds
+and constraints; `ft.optim.least_squares` is for sums of squares; `ft.optim.train` goes through batches of data.
 """
 
 from __future__ import annotations
@@ -94,8 +94,8 @@ def minimize(
         gradient transformations.
     learning_rate: the fixed step of "gd", or with a line search the step to try first.
     line_search: for "gd": "backtracking" (its default without a learning rate) or "wolfe". The other methods have strong Wolfe.
-    callback: called after each step with x, or, if its only parameter is called `intermediate_result`, with an OptimizeResult that has
-        x, fun, jac and nit. It may raise StopIteration to end the run.
+    callback: called after each step with x, or, if its only parameter is called `intermediate_result`, with an OptimizeResult
+        that has x, fun, jac and nit. It may raise StopIteration to end the run.
     progress: True shows a progress bar (tqdm if installed), False does not; None shows one on a terminal after two seconds.
     jit: False runs the derivatives without `ft.jit`.
 
@@ -106,17 +106,17 @@ def minimize(
     xtol: option of "newton-cg": also stop when a step changes the elements of x by no more than this on average. Default 1e-5 as in
         SciPy, and 0 if `tol` is given.
 
-    Returns SciPy's OptimizeResult: x, fun, jac (the gradient, a tree like x), nit, nfev, njev, nhev (values, gradients, products with
-    the Hessian; a value comes with its gradient), success, status, message, history (f at the start and after each step) and seconds.
-    status is 0 for converged, 1 for max_iter reached, 2 where no lower point could be found, 99 where the callback ended the run;
-    success means status 0.
+    Returns SciPy's OptimizeResult: x, fun, jac (the gradient, a tree like x), nit, nfev, njev, nhev (values, gradients, products
+    with the Hessian; a value comes with its gradient), success, status, message, history (f at the start and after each step) and
+    seconds. status is 0 for converged, 1 for max_iter reached, 2 where no lower point could be found, 99 where the callback ended
+    the run; success means status 0.
 
-    Where a value is nan or infinite line searches back off. Fixed steps and gradient transformations raise NonFiniteError instead: it
-    names the step, and its `result` is the last finite point. Other errors: ArgumentError (an unknown method or option, x0 with
-    integers, nan or nothing in it), DifferentiationError (a `fun` whose result is not a scalar).
+    Where a value is nan or infinite line searches back off. Fixed steps and gradient transformations raise NonFiniteError
+    instead: it names the step, and its `result` is the last finite point. Other errors: ArgumentError (an unknown method or
+    option, x0 with integers, nan or nothing in it), DifferentiationError (a `fun` whose result is not a scalar).
 
-    Mirrors `scipy.optimize.minimize`. Sources: Nocedal and Wright (2006), Numerical Optimization; Moré and Thuente (1994) for the line
-    search; Hager and Zhang (2005) for what it does where values differ by rounding only.
+    Mirrors `scipy.optimize.minimize`. Sources: Nocedal and Wright (2006), Numerical Optimization; Moré and Thuente (1994) for the
+    line search; Hager and Zhang (2005) for what it does where values differ by rounding only.
 
     >>> import numpy as np
     >>> def rosenbrock(p):
@@ -125,12 +125,13 @@ def minimize(
     >>> result.success, round(float(result.x["x"]), 6), round(float(result.x["y"]), 6)
     (True, 1.0, 1.0)
     """
+    of_x = bound(fun, args, "minimize")
     space = Space(x0, "minimize")
     start = space.flat(x0)
     space.check_finite(start)
     plan = Plan(method, learning_rate, line_search, options)
     limits = limits_of(plan, tol, max_iter, space.size)
-    objective = Objective(bound(fun, args, "minimize"), space, jit)
+    objective = Objective(of_x, space, jit)
     run = Run(objective, objective(np.array(start)), limits, teller(callback), plan)
     with Progress("minimize", limits.max_iter, progress) as bar:
         return run.follow(plan.points(objective, run.at, limits, jit), bar)
@@ -231,7 +232,8 @@ class Run:
             if self.nit >= self.limits.max_iter:
                 return self.result(1, f"max_iter={self.limits.max_iter} steps were made; {self.rest()}")
             try:
-                point = next(points)
+                with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # met with a shorter step, or an error
+                    point = next(points)
             except Stuck as stuck:
                 return self.result(2, f"{stuck}; {self.rest()}")
             if not finite(point):

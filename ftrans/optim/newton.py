@@ -1,4 +1,5 @@
-"""Newton's method with products of the Hessian and a vector only: conjugate gradients solve for the step, no better than it deserves.
+"""Newton's method with products of the Hessian and a vector only: conjugate gradients solve for the step, no better than it
+deserves.
 
 Nocedal and Wright (2006), algorithm 7.1 (line search Newton-CG). The Hessian is never formed: a product costs about two gradients.
 """

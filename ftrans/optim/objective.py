@@ -1,4 +1,5 @@
-"""What a solver asks a function for: `Objective(fun, space)(v)` gives value and gradient as a `Point`, `.hvp(v)` products with the Hessian.
+"""What a solver asks a function for: `Objective(fun, space)(v)` gives value and gradient as a `Point`, `.hvp(v)` products with
+the Hessian.
 
 Values and derivatives come from ft.value_and_grad and ft.jvp of ft.grad, jitted unless the user wants otherwise, and are counted as
 SciPy counts them: nfev values, njev gradients, nhev products with the Hessian.

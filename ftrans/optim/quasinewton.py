@@ -1,7 +1,8 @@
 """Quasi-Newton methods: the curvature of f from differences of its gradients.
 
 - BFGS keeps an approximate inverse Hessian, n² numbers (Nocedal and Wright 2006, algorithm 6.1)
-- LBFGS keeps the last `memory` steps and is for many unknowns (algorithms 7.4 and 7.5; Byrd, Lu, Nocedal and Zhu 1995 for its line search)
+- LBFGS keeps the last `memory` steps and is for many unknowns (algorithms 7.4 and 7.5; Byrd, Lu, Nocedal and Zhu 1995 for its
+line search)
 """
 
 from __future__ import annotations

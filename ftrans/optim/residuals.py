@@ -1,7 +1,7 @@
 """Functions with many results, as solvers ask for them: `Residuals(fun, space)(v)` is a vector, `.jacobian(v)` a matrix.
 
-The results may be a tree; they stand in the vector in the order of `ft.tree.leaves`. The Jacobian comes from ft.jacobian, which takes
-forward or reverse mode, whichever needs fewer sweeps.
+The results may be a tree; they stand in the vector in the order of `ft.tree.leaves`. The Jacobian comes from ft.jacobian, which
+takes forward or reverse mode, whichever needs fewer sweeps.
 """
 
 from __future__ import annotations

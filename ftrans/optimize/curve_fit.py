@@ -35,16 +35,16 @@ def curve_fit(
     """`scipy.optimize.curve_fit` with the derivatives of the model `f`, for parameters that may be a pytree.
 
     f: the model: f(xdata, a, b, ...), or f(xdata, p) for parameters p in a dict, a dataclass or another tree.
-    p0: where to start. None: f's signature tells how many parameters there are, and SciPy where to start. A list, tuple or vector is
-        spread over f's parameters, and may hold arrays; any other tree is given to f as one argument.
+    p0: where to start. None: f's signature tells how many parameters there are, and SciPy where to start. A list, tuple or vector
+        is spread over f's parameters, and may hold arrays; any other tree is given to f as one argument.
     bounds: (lower, upper), each in the form of p0, or a prefix of it, or SciPy's Bounds.
     jac: by default derived. Or your own function, called like f, that gives a matrix (number of data, number of parameters); or
         SciPy's "2-point", "3-point", "cs".
     jit: False runs `f` and its Jacobian without `ft.jit`.
 
-    The other arguments are SciPy's. Returns (popt, pcov), with full_output=True also infodict, mesg and ier: popt in the form of p0 (an
-    array where the parameters are numbers), pcov the covariance of its elements in the order of ft.tree.leaves. Errors and warnings
-    are SciPy's, besides those about trees.
+    The other arguments are SciPy's. Returns (popt, pcov), with full_output=True also infodict, mesg and ier: popt in the form of p0
+    (an array where the parameters are numbers), pcov the covariance of its elements in the order of ft.tree.leaves. Errors and
+    warnings are SciPy's, besides those about trees.
 
     Mirrors `scipy.optimize.curve_fit`.
 

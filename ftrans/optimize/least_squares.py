@@ -49,9 +49,10 @@ def least_squares(
     x_scale: SciPy's; a tree like x0, or a prefix of one, for the sizes of its elements.
     jit: False runs `fun` and its Jacobian without `ft.jit`.
 
-    The other arguments, among them method ("trf", "dogbox", "lm") and loss, are SciPy's. Returns SciPy's OptimizeResult: x, grad and
-    active_mask are in the form of x0, fun in that of fun's result, and jac has leaves of shape (number of residuals, *shape of the leaf).
-    SciPy computes in float64: float32 leaves are converted, and their results rounded. Errors are SciPy's, besides those about trees.
+    The other arguments, among them method ("trf", "dogbox", "lm") and loss, are SciPy's. Returns SciPy's OptimizeResult: x, grad
+    and active_mask are in the form of x0, fun in that of fun's result, and jac has leaves of shape (number of residuals, *shape
+    of the leaf). SciPy computes in float64: float32 leaves are converted, and their results rounded. Errors are SciPy's, besides
+    those about trees.
 
     Mirrors `scipy.optimize.least_squares`.
 
@@ -63,9 +64,10 @@ def least_squares(
     >>> float(fit.x["height"]).__round__(6), int(fit.active_mask["height"])
     (2.0, 1)
     """
-    space, start = space_of(x0, "least_squares")
     named = kwargs or {}
-    values = Residuals(bound(functools.partial(fun, **named) if named else fun, args, "least_squares"), space, jit, "least_squares")
+    of_x = bound(functools.partial(fun, **named) if named else fun, args, "least_squares")
+    space, start = space_of(x0, "least_squares")
+    values = Residuals(of_x, space, jit, "least_squares")
     values(start)  # errors of fun leave from the user's line, not from within SciPy
     slopes = values.jacobian if jac is None else jac
     if callable(jac):

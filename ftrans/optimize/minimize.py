@@ -1,4 +1,4 @@
-"""Minimise with SciPy's methods, bounds and constraints: `ft.optimize.minimize(fun, x0, method=..., bounds=..., constraints=...)`."""
+"""Minimise by SciPy's methods, with bounds and constraints: `ft.optimize.minimize(fun, x0, bounds=..., constraints=...)`."""
 
 from __future__ import annotations
 
@@ -38,15 +38,18 @@ def minimize(
 
     fun: a function of x (and of `args`) with a real scalar result.
     x0: an array of any shape, a number, or a pytree of them; a list or tuple of numbers is an array. `fun` is given x in this form.
-    method: any of SciPy's, or a function that SciPy would accept; by default SLSQP with constraints, L-BFGS-B with bounds, else BFGS.
-    jac, hess, hessp: by default ftrans supplies those that the method uses: the gradient, the Hessian for "dogleg" and "trust-exact",
-        products with it for "Newton-CG", "trust-ncg", "trust-krylov" and "trust-constr". Your own are used when you give them:
-        functions jac(x, *args), a tree like x; hess(x, *args), a matrix or a tree of trees; hessp(x, p, *args), a tree like x;
-        jac=True for a `fun` that gives (value, gradient); SciPy's "2-point", "3-point", "cs" and HessianUpdateStrategy.
+    method: any of SciPy's, or a function that SciPy would accept; by default SLSQP with constraints, L-BFGS-B with bounds, else
+        BFGS.
+    jac, hess, hessp: by default ftrans supplies those that the method uses: the gradient, the Hessian for "dogleg" and
+        "trust-exact", products with it for "Newton-CG", "trust-ncg", "trust-krylov" and "trust-constr". Your own are used when
+        you give them: functions jac(x, *args), a tree like x; hess(x, *args), a matrix or a tree of trees; hessp(x, p, *args), a
+        tree like x; jac=True for a `fun` that gives (value, gradient); SciPy's "2-point", "3-point", "cs" and
+        HessianUpdateStrategy.
     bounds: SciPy's Bounds, or one (low, high) for each element of one array x0, or (lower, upper) with trees like x0 or prefixes of
         them, or a tree like x0 with (low, high) in the place of its leaves; None is no bound.
-    constraints: one or several of LinearConstraint (for the elements of x in the order of ft.tree.leaves), NonlinearConstraint and SciPy's
-        dicts, whose functions are given x in the form of x0; Jacobians, and for "trust-constr" Hessians, are derived unless given.
+    constraints: one or several of LinearConstraint (for the elements of x in the order of ft.tree.leaves), NonlinearConstraint
+        and SciPy's dicts, whose functions are given x in the form of x0; Jacobians, and for "trust-constr" Hessians, are derived
+        unless given.
     tol, options: SciPy's, for all methods and for each.
     callback: SciPy's, given x in the form of x0.
     jit: False runs `fun` and its derivatives without `ft.jit`. A method without derivatives then calls `fun` itself, which need not
@@ -66,10 +69,10 @@ def minimize(
     >>> float(result.x["x"]), float(result.x["y"])
     (1.0, 2.0)
     """
+    of_x = bound(fun, args, "minimize")
     space, start = space_of(x0, "minimize")
     limits = bounds_of(bounds, space)
     name = name_of(method, bounds, constraints)
-    of_x = bound(fun, args, "minimize")
     pairs = jac is True
     slope = bound(jac, args, "jac") if callable(jac) else None
     objective = Objective(of_x, space, jit, pairs, slope)

@@ -1,4 +1,4 @@
-"""One unknown: `ft.optimize.root_scalar(f, x0=1.0)` by Newton's or Halley's method with exact derivatives, and `minimize_scalar`."""
+"""One unknown: `ft.optimize.root_scalar(f, x0=1.0)` by Newton's or Halley's method with our derivatives; `minimize_scalar`."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def root_scalar(
     if method == "halley":
         second = make(grad(grad(of_x))) if second is None else second
     return scipy.optimize.root_scalar(
-        make(of_x), (), method, bracket, first, second, x0 if x0 is None else float(x0), x1 if x1 is None else float(x1), xtol, rtol,
-        maxiter, options,
+        make(of_x), (), method, bracket, first, second, x0 if x0 is None else float(x0), x1 if x1 is None else float(x1), xtol,
+        rtol, maxiter, options,
     )  # fmt: skip
 
 
@@ -67,7 +67,8 @@ def minimize_scalar(
     *,
     jit: bool = True,
 ) -> Any:
-    """`scipy.optimize.minimize_scalar` for a `fun` that ftrans jits. No method of it ("brent", "bounded", "golden") uses derivatives.
+    """`scipy.optimize.minimize_scalar` for a `fun` that ftrans jits. No method of it ("brent", "bounded", "golden") uses
+    derivatives.
 
     The arguments, the OptimizeResult and the errors are SciPy's. Mirrors `scipy.optimize.minimize_scalar`.
 

@@ -30,7 +30,8 @@ class Options:
     tangents: Any = None
     parameters: Sequence[str | int] | str | int | None = None
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Raise where they make no sense."""
         if self.mode is not None and self.mode not in MODES:
             known = ", ".join([f'"{m}"' for m in MODES])
             raise ArgumentError(at_line(f"draw: there is no mode {shown(self.mode)}", hint=f"the modes are {known}"))
@@ -140,7 +141,7 @@ def arguments_of(fun: Any, args: Sequence[Any], kwargs: dict[str, Any], options:
     for k, (path, x) in enumerate(places):
         positional = path[0].idx == 0
         owner = names[path[1].idx] if positional else path[1].key
-        label = owner + keystr(path[2:])
+        label = owner + keystr(path[2:]) if owner != "self" else keystr(path[2:]).lstrip(".")
         if not is_array(x):
             continue
         value = None if isinstance(x, ShapeDtypeStruct | Aval) else input_of(x, lambda label=label: f"draw: argument {label}")[0]

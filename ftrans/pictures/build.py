@@ -6,7 +6,7 @@ The function is traced once more, watched (`watch`), cut into steps (`steps`), e
 from __future__ import annotations
 
 import linecache
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +35,7 @@ class Program:
     """A jaxpr with what is known of it besides its equations.
 
     kinds: input variable -> "input", "parameter" or "constant"; values: of inputs, where there are any; names: of variables.
+    depths: a variable -> how many calls below the drawn function it is called so.
     paths: first result of an equation -> the scopes it lies in; outputs: a variable -> which result of the function it is.
     """
 
@@ -43,6 +44,7 @@ class Program:
     kinds: dict[int, str]
     values: dict[int, Any]
     names: dict[int, str]
+    depths: dict[int, int] = field(default_factory=dict)
     paths: dict[int, tuple[Scope, ...]] = field(default_factory=dict)
     outputs: dict[int, str] = field(default_factory=dict)
     untested: set[int] = field(default_factory=set)  # ids of `if`s that Python decided without a traced value
@@ -121,8 +123,9 @@ def watched_program(fun: Any, given: Arguments, traced: Call, watch: Watch) -> P
     n = len(t.inputs)
     kinds = dict(zip(j.invars[:n], given.kinds, strict=True)) | dict.fromkeys(j.invars[n:], "constant")
     values = {v: own(x) for v, x in zip(j.invars, traced.operands, strict=True)}
-    found = {v: name for v, (name, _) in watch.names.items()}
-    program = Program(title_of(fun), j, kinds, values, found | dict(zip(j.invars[:n], given.names, strict=True)))
+    found = {v: name for v, (name, _) in watch.names.items()} | dict(zip(j.invars[:n], given.names, strict=True))
+    depths = {v: depth for v, (_, depth) in watch.names.items() if v not in kinds or kinds[v] == "constant"}
+    program = Program(title_of(fun), j, kinds, values, found, depths)
     skeleton = unflatten(traced.out_tree, list(range(len(outs))))
     program.outputs = output_names(outs, [keystr(path) for path, _ in flatten_with_path(skeleton)[0]])
     tested: set[int] = set()
@@ -144,8 +147,9 @@ def output_names(outs: Sequence[int], paths: Sequence[str]) -> dict[int, str]:
 
 
 def title_of(fun: Any) -> str:
-    """The name of a function or of the class of a callable object."""
-    return str(getattr(fun, "__name__", type(fun).__name__))
+    """The name of a function, or of the class of an object that is called."""
+    name = str(getattr(fun, "__name__", type(fun).__name__))
+    return fun.__qualname__.split(".")[-2] if name == "__call__" else name
 
 
 def mode_of(program: Program, given: Arguments, options: Options, traced: Call) -> str:
@@ -197,7 +201,7 @@ def assemble(program: Program, mode: str, moved: dict[int, Any]) -> Graph:
         box.name = program.names.get(scopes[box.key].result or -1, "")
     if mode != "shapes":
         with np.errstate(all="ignore"):
-            add_numbers(graph, program, steps, keys, uses, moved)
+            add_numbers(graph, program, steps, keys, uses, moved, numbers)
     return graph
 
 
@@ -210,6 +214,7 @@ def add_nodes(graph: Graph, program: Program, steps: Sequence[Step], numbers: di
     def add(v: int, kind: str, op: str = "", text: str = "", loc: Location | None = None) -> None:
         key = keys[v] = f"n{len(graph.nodes)}"
         node = Node(key, kind, program.names.get(v, ""), op, text, j.avals[v], output=program.outputs.get(v, ""))
+        node.depth = program.depths.get(v, 0)
         if loc:
             node.where, node.source = where(loc), linecache.getline(loc[0].co_filename, line_number(*loc)).strip()
         graph.nodes.append(node)
@@ -250,7 +255,13 @@ def add_edges(graph: Graph, steps: Sequence[Step], keys: dict[int, str]) -> dict
 
 
 def add_numbers(
-    graph: Graph, program: Program, steps: Sequence[Step], keys: dict[int, str], uses: dict[Use, Edge], moved: dict[int, Any]
+    graph: Graph,
+    program: Program,
+    steps: Sequence[Step],
+    keys: dict[int, str],
+    uses: dict[Use, Edge],
+    moved: dict[int, Any],
+    numbers: Container[int],
 ) -> None:
     """Fill in the values, and the tangents and gradients that the mode asks for."""
     j, nodes = program.jaxpr, {n.key: n for n in graph.nodes}
@@ -266,7 +277,7 @@ def add_numbers(
     if graph.mode in ("forward", "both"):
         add_tangents(program, steps, values, moved, {v: nodes[key] for v, key in keys.items()}, uses)
     if graph.mode in ("reverse", "both"):
-        flows = gradients_of(steps, j, [values[v] for v in j.invars])
+        flows = gradients_of(steps, j, [values[v] for v in j.invars], numbers)
         for use, edge in uses.items():
             if nodes[edge.target].aval.inexact:
                 edge.gradient = flows.get(use)

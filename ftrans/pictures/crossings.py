@@ -4,55 +4,50 @@
     [[0, 1], [3, 2]]
 
 Sweeps up and down the layers sort each by the median or mean place of its neighbours in the layer before (Sugiyama, Tagawa and Toda
-1981; Gansner and others 1993), then neighbours swap wherever that saves crossings. Several starts; the best order seen is kept. The result
-depends on nothing but the arguments.
+1981; Gansner and others 1993), then vertices move within their layers wherever that saves crossings (sifting: Matuszewski, Schönfeld and Molitor
+1999). From the best order found, a few vertices at a time are moved at random, and what that leads to is kept if it is no worse.
+The result depends on nothing but the arguments.
 """
 
 from __future__ import annotations
 
 import random
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 Link = tuple[int, int, float, float]  # from u to v in the next layer; where on u and v it ends, from -0.5 to 0.5 of their extent
 Ends = list[tuple[int, float]]
 
-EFFORT = 1_500_000  # how many links may be looked at in all: about a second
-STARTS = 8
-ROUNDS = 8  # of swaps after each sweep
+EFFORT = 400_000  # how often two neighbours in a layer are compared in all, about a second
+SWEEPS = 0.6  # the part of it that may go into sweeps
 PATIENCE = 6  # sweeps without a gain after which a start is given up
+KICKS = 250  # how often vertices are moved at random
+REACH = 40  # how far a vertex is sifted
 
 
-def order(layers: Sequence[Sequence[int]], links: Sequence[Link]) -> list[list[int]]:
+def order(layers: Sequence[Sequence[int]], links: Sequence[Link], effort: int = EFFORT) -> list[list[int]]:
     """The layers, each in an order that makes few links cross. The vertices are numbered from 0; a link leads to the next layer."""
-    n = 1 + max([v for layer in layers for v in layer], default=-1)
-    search = Search(n, links)
-    effort = EFFORT
+    search = Search(1 + max([v for layer in layers for v in layer], default=-1), links)
     best, fewest = [list(layer) for layer in layers], float("inf")
-    shuffle = random.Random(0)
-    for turn, start in enumerate(starts(layers, search)):
-        if turn >= 3:
-            start = [list(layer) for layer in best]
-            kick(start, shuffle)
-        for now in search.improved(start, first=best is not None):
-            effort -= 6 * len(links) + n
+    for start in starts(layers, search):
+        for now in search.swept(start):
             count = search.count(now)
             if count < fewest:
                 best, fewest = [list(layer) for layer in now], count
-            if effort < 0:
+            if search.work > SWEEPS * effort:
                 break
-        if effort < 0 or not fewest:
+        if not fewest or search.work > SWEEPS * effort:
             break
+    draw = random.Random(0)
+    for _ in range(min(KICKS, 3 * len(search.up))):
+        if not fewest or search.work > effort:
+            break
+        now = [list(layer) for layer in best]
+        search.kick(now, draw)
+        count = search.count(now)
+        if count <= fewest:
+            best, fewest = now, count
     return best
-
-
-def kick(layers, shuffle):
-    n = len(layers)
-    for _ in range(max(2, n // 4)):
-        layer = layers[shuffle.randrange(n)]
-        if len(layer) > 1:
-            a = shuffle.randrange(len(layer)); b = shuffle.randrange(len(layer))
-            layer.insert(b, layer.pop(a))
 
 
 class Search:
@@ -67,8 +62,9 @@ class Search:
             self.down[u].append((v, at_v))
             self.ports[u].append((at_u, v, at_v))
         self.place = [0] * n
+        self.work = 0
 
-    def improved(self, layers: list[list[int]], first: bool) -> Iterator[list[list[int]]]:
+    def swept(self, layers: list[list[int]]) -> Iterator[list[list[int]]]:
         """Better and better orders of these layers (changed in place)."""
         for layer in layers:
             self.settle(layer)
@@ -76,16 +72,41 @@ class Search:
         yield layers
         while idle < PATIENCE and fewest:
             forwards, median, turned = turn % 2 == 0, turn // 2 % 3 < 2, turn // 2 % 2 == 1
-            inner = layers[1:] if forwards else layers[-2::-1]
-            for layer in inner:
+            for layer in layers[1:] if forwards else layers[-2::-1]:
                 self.sort(layer, self.up if forwards else self.down, median, turned)
-            self.swap(layers, turned)
-            while self.sift(layers): pass
+            if turned:  # what makes no difference is turned round too: it may open a way
+                for layer in layers:
+                    self.swap(layer, -1)
+            self.improve(layers, range(len(layers)))
             count = self.count(layers)
             idle = 0 if count < fewest else idle + 1
             fewest = min(fewest, count)
             turn += 1
             yield layers
+
+    def kick(self, layers: list[list[int]], draw: random.Random) -> None:
+        """Move some vertices of neighbouring layers at random, and improve from there (in place)."""
+        for layer in layers:
+            self.settle(layer)
+        first = draw.randrange(len(layers))
+        kicked = range(first, min(first + 3, len(layers)))
+        for k in kicked:
+            layer = layers[k]
+            for _ in range(2):
+                layer.insert(draw.randrange(len(layer)), layer.pop(draw.randrange(len(layer))))
+            self.settle(layer)
+        self.improve(layers, range(max(first - 1, 0), min(first + 4, len(layers))))
+
+    def improve(self, layers: list[list[int]], changed: Iterable[int]) -> None:
+        """Swap and sift until nothing is gained, beginning with the layers that changed."""
+        waiting = sorted(changed, reverse=True)
+        while waiting:
+            k = waiting.pop()
+            gained = False
+            while self.swap(layers[k], 0) or self.sift(layers[k]):
+                gained = True
+            if gained:
+                waiting += [j for j in (k + 1, k - 1) if 0 <= j < len(layers) and j not in waiting]
 
     def settle(self, layer: list[int]) -> None:
         for k, v in enumerate(layer):
@@ -103,56 +124,40 @@ class Search:
         layer[:] = [next(free)[2] if neighbours[v] else v for v in layer]
         self.settle(layer)
 
-    def swap(self, layers: list[list[int]], turned: bool) -> None:
-        """Swap vertices that stand next to each other while that saves crossings; where `turned`, once also those that gain nothing."""
-        if turned:
-            for layer in layers:
-                self.swap_layer(layer, -1)
-        active = [True] * len(layers)
-        for _ in range(ROUNDS):
-            if not any(active):
-                break
-            for k, layer in enumerate(layers):
-                if active[k]:
-                    active[k] = False
-                    if self.swap_layer(layer):
-                        for j in range(max(k - 1, 0), min(k + 2, len(layers))):
-                            active[j] = True
-
-    def swap_layer(self, layer: list[int], least: int = 0) -> bool:
+    def swap(self, layer: list[int], least: int) -> bool:
+        """Swap neighbours in a layer where that saves more than `least` crossings. Whether any were swapped."""
         up, down, gained = [self.keys(self.up[v]) for v in layer], [self.keys(self.down[v]) for v in layer], False
+        self.work += len(layer)
         for k in range(len(layer) - 1):
-            gain = saved(up[k], up[k + 1]) + saved(down[k], down[k + 1])
-            if gain > least:
+            if saved(up[k], up[k + 1]) + saved(down[k], down[k + 1]) > least:
                 gained = True
-                for values in (layer, up, down):
-                    values[k], values[k + 1] = values[k + 1], values[k]  # type: ignore[index]
+                layer[k], layer[k + 1] = layer[k + 1], layer[k]
+                up[k], up[k + 1] = up[k + 1], up[k]
+                down[k], down[k + 1] = down[k + 1], down[k]
         if gained:
             self.settle(layer)
         return gained
 
-    def sift(self, layers: list[list[int]]) -> bool:
-        """Move each vertex to the best place in its layer. Whether anything was gained."""
-        gained = False
-        for layer in layers:
-            up, down = {v: self.keys(self.up[v]) for v in layer}, {v: self.keys(self.down[v]) for v in layer}
-            for v in list(layer):
-                k = layer.index(v)
-                best, target = 0, k
-                for step in (-1, 1):
-                    gain, j = 0, k + step
-                    while 0 <= j < len(layer):
-                        w = layer[j]
-                        left, right = (w, v) if step < 0 else (v, w)
-                        gain += saved(up[left], up[right]) + saved(down[left], down[right])
-                        if gain > best:
-                            best, target = gain, j
-                        j += step
-                if best:
-                    layer.insert(target, layer.pop(k))
-                    gained = True
-            self.settle(layer)
-        return gained
+    def sift(self, layer: list[int]) -> bool:
+        """Move each vertex of a layer to the best place near it. Whether any was moved."""
+        up, down = {v: self.keys(self.up[v]) for v in layer}, {v: self.keys(self.down[v]) for v in layer}
+        moved = False
+        for v in list(layer):
+            here = layer.index(v)
+            best, target = 0, here
+            for step in (-1, 1):
+                gain = 0
+                for j in range(here + step, max(here - REACH, -1) if step < 0 else min(here + REACH, len(layer)), step):
+                    left, right = (layer[j], v) if step < 0 else (v, layer[j])
+                    gain += saved(up[left], up[right]) + saved(down[left], down[right])
+                    self.work += 1
+                    if gain > best:
+                        best, target = gain, j
+            if best:
+                layer.insert(target, layer.pop(here))
+                moved = True
+        self.settle(layer)
+        return moved
 
     def count(self, layers: list[list[int]]) -> int:
         """How many pairs of links cross."""
@@ -204,16 +209,10 @@ def saved(left: list[float], right: list[float]) -> int:
 
 
 def starts(layers: Sequence[Sequence[int]], search: Search) -> Iterator[list[list[int]]]:
-    """Orders to begin with: as given, depth first from the sources, from the sinks, and some at random with a fixed seed."""
+    """Orders to begin with: as given, depth first from the sources, and from the sinks."""
     yield [list(layer) for layer in layers]
     yield depth_first(layers, search.down)
     yield depth_first(layers[::-1], search.up)[::-1]
-    shuffle = random.Random(0)
-    for _ in range(STARTS - 3):
-        drawn = [list(layer) for layer in layers]
-        for layer in drawn:
-            shuffle.shuffle(layer)
-        yield drawn
 
 
 def depth_first(layers: Sequence[Sequence[int]], after: list[Ends]) -> list[list[int]]:

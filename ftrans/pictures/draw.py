@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .. import pytree
 from ..core.jaxpr import ClosedJaxpr, Jaxpr
 from ..core.lazy import Lazy
 from ..core.wrap import named_like
@@ -39,7 +40,8 @@ class Look:
     direction: str = "right"
     digits: int = 4
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Raise where they make no sense."""
         if self.direction not in DIRECTIONS:
             raise ArgumentError(at_line(f"draw: there is no direction {shown(self.direction)}", hint='it is "right" or "down"'))
         for name, least in (("fold", 1), ("digits", 1)):
@@ -164,11 +166,15 @@ def draw(
     """
     options = Options(mode, by, tangents, parameters)
     look = Look(fold, unfold, direction, digits)
+    options.check()
+    look.check()
     if out is not None:
         ending_of(out)
 
     def finished(graph: Graph) -> Picture:
-        picture = Picture(graph if title is None else replace(graph, title=title), look)
+        if title is not None:
+            graph.title = title
+        picture = Picture(graph, look)
         opened(graph, unfold)
         if out is not None:
             picture.save(out)
@@ -180,6 +186,8 @@ def draw(
         check_callable(f)
 
         def drawn(*args: Any, **kwargs: Any) -> Picture:
+            if pytree.structure(f) is not pytree.LEAF:  # a layer: what it holds are its parameters
+                return finished(graph_of(type(f).__call__, (f, *args), kwargs, options))
             return finished(graph_of(f, args, kwargs, options))
 
         named_like(f, "draw")(drawn)

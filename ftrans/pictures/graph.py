@@ -34,6 +34,7 @@ class Node:
     output: which result of the function it is: "" for none, else `result` or `result['loss']`, `result[0]`.
     value, tangent, gradient: the forward value, the derivative of it by what is moved (forward mode), and the derivative of the
         result by it (reverse mode); None where the picture was made without, or where there is none (integers).
+    depth: how many calls below the drawn function the variable is that gave the name.
     """
 
     key: str
@@ -49,6 +50,7 @@ class Node:
     value: Any = None
     tangent: Any = None
     gradient: Any = None
+    depth: int = 0
 
     @property
     def label(self) -> str:
@@ -110,12 +112,12 @@ class Graph:
     of: str = ""
 
     def node(self, name: str) -> Node:
-        """The node of this name (the last one, where a variable was assigned several times), or of this key."""
+        """The node of this name or key: where several have the name, the last one of the outermost function that uses it."""
         found = [n for n in self.nodes if name in (n.name, n.key)]
         if not found:
             known = ", ".join(dict.fromkeys([n.name for n in self.nodes if n.name]))
             raise ArgumentError(at_line(f"the graph of {self.title} has no node named {name!r}", hint=f"it has {known}"))
-        return found[-1]
+        return min(reversed(found), key=lambda n: n.depth)
 
     def edge(self, source: str, target: str, index: int | None = None) -> Edge:
         """The edge between two nodes given by name or key; `index` is the operand, where there are several edges."""

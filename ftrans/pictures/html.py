@@ -2,8 +2,8 @@
 
     ft.draw(f, out="graph.html")(*args)
 
-The page pans and zooms, folds and unfolds boxes in place, searches, shows all that is known of a node, and goes through the forward and
-the backward sweep step by step, in words. Its data are computed here; what draws them is JavaScript of our own in the folder `page`.
+The page pans and zooms, folds and unfolds boxes in place, searches, shows all that is known of a node, and goes through the forward
+and the backward sweep step by step, in words. Its data are computed here; the JavaScript that draws them is in the folder `page`.
 
 The data are rows, lean enough for 10,000 equations (page/model.js reads them):
 
@@ -29,9 +29,9 @@ from typing import Any
 import numpy as np
 
 from . import text
-from .geometry import Sheet, Wire
-from .graph import Edge, Graph, Node
 from .alike import sheets_of_all_boxes
+from .geometry import Sheet, Wire
+from .graph import Box, Edge, Graph, Node
 from .nesting import nest, open_boxes, with_parts
 from .scene import BACKWARD, BLUE, BOX_FILLS, FILLS, FOLDED_FILL, FORWARD, INK, PALE, VERMILLION, WIRE
 from .sizes import Sizes
@@ -45,14 +45,12 @@ SHOWS = """<label>edges show <select id="shows"><option value="forward">tangents
 def html(graph: Graph, *, fold: int = 60, direction: str = "right", digits: int = 4) -> str:
     """The page for a graph, as text to be written to a file in UTF-8.
 
-    fold: the page opens with as many boxes unfolded as leave at most so many places on it; a level of more places is cut into parts.
+    fold: the page opens with as many boxes unfolded as leave at most so many places on it; a level with more is cut into parts.
     direction: where data flows, "right" or "down"; digits: of the numbers shown (all of them are in the details of a node).
 
     The page asks for nothing from anywhere: script, style and data are in it. It needs a browser of 2022 or later.
 
-    >>> from ftrans.pictures.graph import Edge, Graph, Node
-    >>> nodes = [Node("n0", "input", "x", "", "", aval((), "float64")), Node("n1", "computation", "y", "sin", "sin(x)", aval((), "float64"))]
-    >>> page = html(Graph("f", "shapes", nodes, [Edge("n0", "n1", 0)]))
+    >>> page = html(ft.draw(lambda x: x * x, title="f")(3.0).graph)
     >>> page[:15], "<title>f</title>" in page
     ('<!DOCTYPE html>', True)
     """
@@ -83,9 +81,12 @@ def colours() -> str:
     return ":root { " + " ".join([f"--picture-{name}: {colour};" for name, colour in named.items()]) + " }\n"
 
 
+ESCAPED = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
+
+
 def embedded(data: Any) -> str:
     """JSON that may stand in a script element: ASCII, and nothing in it can end the element or open a comment."""
-    return json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    return json.dumps(data, separators=(",", ":"), allow_nan=False).translate(ESCAPED)
 
 
 class Strings:
@@ -113,9 +114,7 @@ def page_data(graph: Graph, fold: int, direction: str, digits: int) -> dict[str,
         "open": sorted(open_boxes(graph, fold)),
         "nodes": [node_row(node, lines(sizes, node.key), strings, digits) for node in graph.nodes],
         "edges": [edge_row(edge, digits) for edge in graph.edges],
-        "boxes": [
-            [box.key, box.kind, box.label, box.name, box.where, lines(sizes, box.key)] for box in graph.boxes if box.key in found.children
-        ],
+        "boxes": [box_row(box, lines(sizes, box.key)) for box in graph.boxes if box.key in found.children],
         "sheets": [sheet_row(sheet) for sheet in sheets_of_all_boxes(graph, direction, digits).values()],
         "strings": list(strings.numbers),
     }
@@ -131,6 +130,10 @@ def node_row(node: Node, lines: list[tuple[str, str]], strings: Strings, digits:
     numbers = [plain(x, digits) for x in (node.value, node.tangent, node.gradient)]
     shared = [strings(kind), strings(node.where), strings(node.source)]
     return [node.key, node.kind, node.name, node.op, node.text, *shared, node.output, *numbers, lines]
+
+
+def box_row(box: Box, lines: list[tuple[str, str]]) -> list[Any]:
+    return [box.key, box.kind, box.label, box.name, box.where, lines]
 
 
 def edge_row(edge: Edge, digits: int) -> list[Any]:
@@ -166,29 +169,34 @@ def rounded(*numbers: float) -> list[float]:
     return [int(x) if x.is_integer() else x for x in [round(float(x), 1) for x in numbers]]
 
 
-LEGEND = {
-    "input": ('<ellipse cx="22" cy="12" rx="20" ry="9"/>', "input"),
-    "parameter": ('<polygon points="7,3 37,3 42,12 37,21 7,21 2,12"/>', "parameter"),
-    "constant": ('<polygon points="2,3 36,3 42,9 42,21 2,21"/>', "constant"),
-    "computation": ('<rect x="2" y="3" width="40" height="18" rx="5"/>', "computation"),
-    "result": ('<rect x="2" y="3" width="40" height="18" rx="5"/><rect x="5" y="6" width="34" height="12" rx="4"/>', "result"),
-    "box": ('<rect class="behind" x="5" y="6" width="37" height="17" rx="5"/><rect x="2" y="3" width="37" height="17" rx="5"/>', "folded box"),
+BORDER = '<rect x="2" y="3" width="40" height="18" rx="5"/>'
+SHEETS = '<rect class="behind" x="5" y="6" width="37" height="17" rx="5"/><rect x="2" y="3" width="37" height="17" rx="5"/>'
+SHAPES = {  # what it stands for -> how it is drawn, 44 by 24 pixels, and its classes
+    "input": ('<ellipse cx="22" cy="12" rx="20" ry="9"/>', "node input"),
+    "parameter": ('<polygon points="7,3 37,3 42,12 37,21 7,21 2,12"/>', "node parameter"),
+    "constant": ('<polygon points="2,3 36,3 42,9 42,21 2,21"/>', "node constant"),
+    "computation": (BORDER, "node computation"),
+    "result": (BORDER + '<rect x="5" y="6" width="34" height="12" rx="4"/>', "node computation"),
+    "folded box": (SHEETS, "box call"),
 }
 
 
 def legend(graph: Graph, direction: str) -> str:
     """The shapes and the two colours that this graph has, explained."""
-    kinds = {node.kind for node in graph.nodes} | ({"box"} if graph.boxes else set())
-    kinds |= {"result"} if any(node.output for node in graph.nodes) else set()
-    classes = {"box": "box call", "result": "node computation"}
-    rows = [entry(classes.get(name, f"node {name}"), *LEGEND[name]) for name in LEGEND if name in kinds]
+    seen = {node.kind for node in graph.nodes}
+    seen |= {"folded box"} if graph.boxes else set()
+    seen |= {"result"} if any([node.output for node in graph.nodes]) else set()
+    entries = [entry(drawing, classes, name) for name, (drawing, classes) in SHAPES.items() if name in seen]
     down, of, by = direction == "down", graph.of or "the result", graph.by or "the input"
-    words = [("local", "0.5", "derivative of a node by its operand", ("forward", "reverse", "both"))]
-    words += [("tangent", f"0.5 {FORWARD[down]}", f"forward: derivative by {by}", ("forward", "both"))]
-    words += [("gradient", f"0.5 {BACKWARD[down]}", f"backward: derivative of {of}", ("reverse", "both"))]
-    rows += [entry("", f'<text class="{role}" x="22" y="16">{sign}</text>', says) for role, sign, says, modes in words if graph.mode in modes]
-    return "\n".join(rows)
+    for role, sign, says, modes in (
+        ("local", "0.5", "derivative of a node by its operand", ("forward", "reverse", "both")),
+        ("tangent", f"0.5 {FORWARD[down]}", f"forward: derivative by {by}", ("forward", "both")),
+        ("gradient", f"0.5 {BACKWARD[down]}", f"backward: derivative of {of}", ("reverse", "both")),
+    ):
+        if graph.mode in modes:
+            entries.append(entry(f'<text class="{role}" x="22" y="16">{sign}</text>', "", says))
+    return "\n".join(entries)
 
 
-def entry(kind: str, drawing: str, says: str) -> str:
-    return f'      <p><svg viewBox="0 0 46 24" aria-hidden="true"><g class="{kind}">{drawing}</g></svg> {escape(says)}</p>'
+def entry(drawing: str, classes: str, says: str) -> str:
+    return f'<p><svg viewBox="0 0 46 24" aria-hidden="true"><g class="{classes}">{drawing}</g></svg> {escape(says)}</p>'

@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ..errors import ArgumentError, at_line, shown
+from .crossings import EFFORT
 from .geometry import Place, Point, Port, Sheet, Wire
 from .graph import Graph
 from .nesting import Nest, nest
@@ -23,6 +24,7 @@ from .sizes import HEAD_SIZE, Sizes
 from .text import width_of
 
 DIRECTIONS = ("right", "down")
+LEAST_EFFORT = 3000  # for a sheet among many: those of 20 nodes still come out well
 
 
 def layout(graph: Graph, open_boxes: set[str], direction: str = "right", digits: int = 4) -> dict[str, Sheet]:
@@ -82,7 +84,7 @@ class Nested:
                 if len(arc.edges) == 1 and not arc.leaves and arc.target in self.size.nodes:
                     arc.label = self.size.label(arc.edges[0], self.direction)
             title = width_of(self.size.boxes[box].label, HEAD_SIZE) if box else 0.0
-            made[box] = draw_sheet(box, items, arcs, self.direction, title)
+            made[box] = draw_sheet(box, items, arcs, self.direction, title, max(EFFORT // len(pieces), LEAST_EFFORT))
         order = {key: k for k, key in enumerate(["", *self.size.boxes])}
         return dict(sorted(made.items(), key=lambda entry: order[entry[0]]))
 
@@ -110,7 +112,7 @@ class Nested:
                 continue
             for depth in range(len(a) - 1, k, -1):
                 pieces[a[depth - 1]].add(Arc(a[depth], value, value, leaves=True), number, separate=False)
-            merged = b[k] not in nodes and b[k] not in self.opened and not by_value
+            merged = not by_value and b[k] not in nodes and not {a[k], b[k]} & self.opened
             pieces[a[k - 1]].add(Arc(a[k], b[k], "" if merged else value), number, separate=b[k] in nodes)
             for depth in range(k + 1, len(b)):
                 pieces[b[depth - 1]].add(Arc(value, b[depth], value, enters=True), number, separate=b[depth] in nodes)

@@ -16,6 +16,7 @@ from typing import Any
 from .geometry import Place, Point, Sheet, Wire
 from .graph import Edge, Graph
 from .nesting import nest
+from .sheets import PAD
 from .sizes import DOUBLE, HEAD, HEAD_SIZE, STACK, Sizes
 from .text import EDGE_SIZE, LINE, SIZES, cut, edge_texts, sides, width_of
 
@@ -26,8 +27,9 @@ FILLS = {"input": "#E3EFF9", "parameter": "#FFF3C4", "constant": "#EEEEEE", "com
 BOX_FILLS = ("#F6F7FA", "#ECEFF4")  # by depth, in turn
 FOLDED_FILL = "#E2E6ED"
 WIRE = "#7A828E"
+WIDEST = 1600.0  # two panels stand beside each other, but below each other where one is wider than this
 ARROW = 7.0  # length of an arrowhead
-MARGIN, TITLE = 10.0, 26.0
+MARGIN, TITLE, HEADING = 10.0, 26.0, 14.0  # around the picture, room for a title, its font size
 BACKWARD, FORWARD = "←↑", "→↓"  # behind a gradient, which goes against the data, and a tangent, which goes with it
 
 
@@ -111,6 +113,15 @@ def curve(points: Sequence[Point], down: bool) -> list[Point]:
     return found
 
 
+def arrowhead(line: Line) -> list[tuple[float, float]]:
+    """A triangle with its tip at the end of the line; wires end in the direction of the data, right or down."""
+    (x0, y0), (x, y) = line.points[-2:]
+    half = 0.42 * ARROW
+    if abs(x - x0) >= abs(y - y0):
+        return [(x, y), (x - ARROW, y - half), (x - ARROW, y + half)]
+    return [(x, y), (x - half, y - ARROW), (x + half, y - ARROW)]
+
+
 class Scene:
     """panels: one, or forward and reverse beside each other; legend: what the shapes and colours mean."""
 
@@ -123,19 +134,23 @@ class Scene:
             self.locate(box)
         main = sheets[""]
         self.panels = []
-        x = MARGIN
-        for side in sides(graph):
-            self.panels.append(Panel(side, heading(graph, side), x, MARGIN + TITLE, self.groups(side)))
-            x += max(main.width, width_of(heading(graph, side), 14.0, bold=True)) + 2 * MARGIN
-        self.legend = legend(graph, list(self.visible_kinds()), x - 2 * MARGIN, self.down)
-        low = MARGIN + TITLE + main.height + 4
+        panels = sides(graph)
+        room = max([main.width, *[width_of(heading(graph, side), HEADING, bold=True) + PAD for side in panels]]) + MARGIN
+        below = len(panels) > 1 and main.width > WIDEST
+        x = y = MARGIN
+        for side in panels:
+            self.panels.append(Panel(side, heading(graph, side), x, y + TITLE, self.groups(side)))
+            x, y = (x, y + TITLE + main.height + MARGIN) if below else (x + room, y)
+        self.width = MARGIN + room * (1 if below else len(panels))
+        low = MARGIN + (TITLE + main.height + MARGIN) * (len(panels) if below else 1) - 6
+        self.legend = legend(graph, list(self.visible_kinds()), self.width, self.down)
         for mark in self.legend:
             mark.y += low
             if isinstance(mark, Shape):
                 mark.points = [(px, py + low) for px, py in mark.points]
-        self.height = max([low, *[mark.y for mark in self.legend if isinstance(mark, Text)]]) + MARGIN
-        ends = [mark.x + width_of(mark.text, mark.size, mark.bold) for mark in self.legend if isinstance(mark, Text)]
-        self.width = max([x - MARGIN, *[end + MARGIN for end in ends]])
+        texts = [mark for mark in self.legend if isinstance(mark, Text)]
+        self.height = max([low, *[mark.y for mark in texts]]) + MARGIN
+        self.width = max([self.width, *[mark.x + width_of(mark.text, mark.size) + MARGIN for mark in texts]])
 
     def locate(self, box: str) -> Point:
         """The upper left corner of an open box in the picture."""
@@ -317,6 +332,11 @@ def heading(graph: Graph, side: str) -> str:
     return name
 
 
+def heading_text(panel: Panel) -> Text:
+    """The title of a panel where it stands, from the corner of the panel's content."""
+    return Text(PAD, -8.0, panel.title, HEADING, INK, "start", bold=True)
+
+
 def legend(graph: Graph, kinds: list[str], width: float, down: bool) -> list[Shape | Text]:
     """The shapes and colours in use, in rows that are about as wide as the picture."""
     marks: list[Shape | Text] = []
@@ -325,12 +345,13 @@ def legend(graph: Graph, kinds: list[str], width: float, down: bool) -> list[Sha
         entries.append((BLUE, "local derivative"))
         tangent, gradient = f"tangent {FORWARD[down]}", f"gradient {BACKWARD[down]}"
         entries.append((VERMILLION, {"forward": tangent, "reverse": gradient, "both": f"{tangent}, {gradient}"}[graph.mode]))
-    x, y = MARGIN, 12.0
+    start = MARGIN + PAD  # where the sheet's content starts
+    x, y = start, 12.0
     for colour, text in entries:
         swatch = 26.0 if colour == "shape" else 0.0
         room = swatch + width_of(text, EDGE_SIZE) + 18
-        if x > MARGIN and x + room > max(width, 300.0):
-            x, y = MARGIN, y + 20
+        if x > start and x + room > max(width, 300.0):
+            x, y = start, y + 20
         if colour == "shape":
             marks += swatch_shapes(text, x, y - 10)
             marks.append(Text(x + swatch, y, text, EDGE_SIZE, PALE, "start"))

@@ -7,6 +7,7 @@ layer it passes, in a lane of its own, and changes lanes only between layers, wh
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from . import coordinates, crossings
 from .geometry import Place, Point, Port, Sheet, Wire
@@ -47,16 +48,16 @@ class Arc:
     label: Size | None = None
 
 
-def draw_sheet(box: str, items: list[Item], arcs: list[Arc], direction: str, title: float = 0.0) -> Sheet:
-    """Items and arcs as a sheet. The arcs must form no cycle. title: how long the label of the box is."""
-    return Sketch(items, arcs, direction).sheet(box, title)
+def draw_sheet(box: str, items: list[Item], arcs: list[Arc], direction: str, title: float = 0.0, effort: int = crossings.EFFORT) -> Sheet:
+    """Items and arcs as a sheet. The arcs must form no cycle. title: how long the label of the box is; effort: spent on crossings."""
+    return Sketch(items, arcs, direction, effort).sheet(box, title)
 
 
 class Sketch:
     """Vertices are the items, then the entering and the leaving ports, then bends and labels; in `chains` each arc is a path through them."""
 
-    def __init__(self, items: list[Item], arcs: list[Arc], direction: str) -> None:
-        self.items, self.arcs, self.down = items, arcs, direction == "down"
+    def __init__(self, items: list[Item], arcs: list[Arc], direction: str, effort: int) -> None:
+        self.items, self.arcs, self.down, self.effort = items, arcs, direction == "down", effort
         self.enter = list(dict.fromkeys([arc.source for arc in arcs if arc.enters]))
         self.leave = list(dict.fromkeys([arc.target for arc in arcs if arc.leaves]))
         ports = len(self.enter) + len(self.leave)
@@ -117,7 +118,7 @@ class Sketch:
         layers: list[list[int]] = [[] for _ in range(1 + max(self.rank, default=-1))]
         for v, rank in enumerate(self.rank):
             layers[rank].append(v)
-        layers[::step] = crossings.order(layers[::step], self.links(step, relative=True))
+        layers[::step] = ordered(layers[::step], self.links(step, relative=True), self.effort)
         if self.doubled:
             place = {v: k for layer in layers[::2] for k, v in enumerate(layer)}
             order = {}
@@ -218,11 +219,23 @@ class Sketch:
         return (across, along) if self.down else (along, across)
 
 
+def ordered(layers: list[list[int]], links: list[crossings.Link], effort: int) -> list[list[int]]:
+    """`crossings.order`, which passes of a loop that look the same share."""
+    found = remembered(tuple([tuple(layer) for layer in layers]), tuple(links), effort)
+    return [list(layer) for layer in found]
+
+
+@lru_cache(maxsize=64)
+def remembered(layers: tuple[tuple[int, ...], ...], links: tuple[crossings.Link, ...], effort: int) -> list[list[int]]:
+    return crossings.order(layers, links, effort)
+
+
 def straightened(line: list[Point]) -> list[Point]:
-    """A line without the points between two others at the same height, nor repeated ones."""
+    """A line without the points between two others at the same height, nor repeated ones, nor steps of rounding errors."""
     kept: list[Point] = []
     for x, y in line:
-        y = kept[-1][1] if kept and abs(kept[-1][1] - y) < 1e-6 else y
+        if kept:
+            x, y = max(x, kept[-1][0]), kept[-1][1] if abs(kept[-1][1] - y) < 1e-6 else y
         if len(kept) > 1 and kept[-1][1] == kept[-2][1] == y:
             kept.pop()
         if not kept or kept[-1] != (x, y):

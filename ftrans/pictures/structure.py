@@ -20,6 +20,7 @@ from ..errors import short_path
 
 COMPREHENSIONS = {ast.ListComp: "<listcomp>", ast.SetComp: "<setcomp>", ast.DictComp: "<dictcomp>", ast.GeneratorExp: "<genexpr>"}
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+FOR_ITER, CACHE = dis.opmap["FOR_ITER"], dis.opmap["CACHE"]  # an instruction that called Python may stand at a cache entry of its own
 LONG = 40  # characters of source that a label shows
 
 Range = tuple[int, int, int, int]  # first line, first column, last line, column after the last
@@ -111,13 +112,17 @@ class Sources:
         key = id(code), lasti
         found = self.found.get(key)
         if found is None:
-            found = self.found[key] = tuple(self.find_controls(code, lasti))
+            raw = code.co_code
+            while lasti > 0 and raw[lasti] == CACHE:
+                lasti -= 2
+            takes = raw[lasti] == FOR_ITER
+            found = self.found[key] = tuple(self.find_controls(code, lasti, takes))
         return found
 
-    def find_controls(self, code: CodeType, lasti: int) -> list[Control]:
+    def find_controls(self, code: CodeType, lasti: int, takes: bool) -> list[Control]:
+        """`takes`: it is the instruction that takes the next element, which stands at the whole loop (3.11) or at what is walked."""
         chain: list[Control] = []
-        at = self.range(code, lasti) or (0, 0, 0, 0)
-        takes = code.co_code[lasti] == dis.opmap["FOR_ITER"]  # it stands at the whole loop (3.11) or at what is walked
+        at = self.range(code, lasti)
         for node, inner in self.enclosing(code, lasti):
             whole = at == extent(node)
             if isinstance(node, FUNCTIONS):
@@ -126,7 +131,7 @@ class Sources:
                 if COMPREHENSIONS[type(node)] == code.co_name:
                     chain = []
                 first = node.generators[0]
-                items = inner is first and self.child_at(first, at) is first.iter
+                items = inner is first and at is not None and self.child_at(first, at) is first.iter
                 head = takes and (whole or items)
                 if head or not (whole or items):
                     chain.append(loop_of(node, first.target, first.iter, [], head))

@@ -17,7 +17,7 @@ from .graph import Graph
 from .layout import layout
 from .nesting import open_boxes as boxes_to_open
 from .nesting import with_parts
-from .scene import ARROW, BACK, INK, MARGIN, Group, Line, Mark, Panel, Scene, Shape, Text
+from .scene import BACK, Group, Line, Mark, Panel, Scene, Shape, arrowhead, heading_text
 from .text import FAMILY, summary
 
 HEAD = """<svg xmlns="http://www.w3.org/2000/svg" class="ftrans" width="{w}" height="{h}" viewBox="0 0 {w} {h}" font-family="{family}">
@@ -72,8 +72,8 @@ def scene_of(
 
 
 def panel_text(panel: Panel, prefix: str) -> list[str]:
-    title = Text(MARGIN, -8.0, panel.title, 14.0, INK, "start", bold=True)
-    parts = [f'<g class="panel {panel.side}" transform="translate({digit(panel.x)} {digit(panel.y)})">\n', mark_text(title)]
+    where = f'transform="translate({digit(panel.x)} {digit(panel.y)})"'
+    parts = [f'<g class="panel {panel.side}" {where}>\n', mark_text(heading_text(panel))]
     for group in panel.groups:
         parts += group_text(group, prefix)
     return [*parts, "</g>\n"]
@@ -137,12 +137,3 @@ def line_text(line: Line) -> str:
     if not line.arrow:
         return path
     return path + f'<polygon points="{" ".join([pair(point) for point in arrowhead(line)])}" fill="{line.stroke}"/>\n'
-
-
-def arrowhead(line: Line) -> list[tuple[float, float]]:
-    """A triangle with its tip at the end of the line; wires end in the direction of the data, right or down."""
-    (x0, y0), (x, y) = line.points[-2:]
-    half = 0.42 * ARROW
-    if abs(x - x0) >= abs(y - y0):
-        return [(x, y), (x - ARROW, y - half), (x - ARROW, y + half)]
-    return [(x, y), (x - half, y - ARROW), (x + half, y - ARROW)]

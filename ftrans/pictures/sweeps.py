@@ -6,7 +6,7 @@ gradient by these is what the edges carry. Tangents are the `jvp` rules, step by
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 import numpy as np
@@ -106,9 +106,9 @@ def elementwise(step: Step, x: Aval, y: Aval) -> bool:
     return isinstance(step.main.op, Pointwise | Select) or (not x.shape and not y.shape)
 
 
-def gradients_of(steps: Sequence[Step], j: Jaxpr, args: Sequence[Any]) -> dict[Use, Any]:
-    """What flows back to each operand of each step when the only result of j is differentiated."""
-    perturbed, uses = perturbed_jaxpr(steps, j)
+def gradients_of(steps: Sequence[Step], j: Jaxpr, args: Sequence[Any], numbers: Container[int]) -> dict[Use, Any]:
+    """What flows back to each operand of each step, the variables `numbers` aside, when the only result of j is differentiated."""
+    perturbed, uses = perturbed_jaxpr(steps, j, numbers)
     if not uses:
         return {}
     active = (*[False] * len(j.invars), *[True] * len(uses))
@@ -117,7 +117,7 @@ def gradients_of(steps: Sequence[Step], j: Jaxpr, args: Sequence[Any]) -> dict[U
     return dict(zip(uses, grads, strict=True))
 
 
-def perturbed_jaxpr(steps: Sequence[Step], j: Jaxpr) -> tuple[Jaxpr, list[Use]]:
+def perturbed_jaxpr(steps: Sequence[Step], j: Jaxpr, numbers: Container[int]) -> tuple[Jaxpr, list[Use]]:
     """j with a perturbation of every use of a value, as further inputs."""
     avals = {v: j.avals[v] for v in j.invars}
     env = {v: v for v in j.invars}
@@ -139,7 +139,7 @@ def perturbed_jaxpr(steps: Sequence[Step], j: Jaxpr) -> tuple[Jaxpr, list[Use]]:
         operands = []
         for k, v in enumerate(step.operands):
             w = env[v]
-            if j.avals[v].inexact:
+            if j.avals[v].inexact and v not in numbers:
                 z, w = new(tangent_aval(j.avals[v])), new(j.avals[v])
                 eqns.append(Eqn(Perturb(), (env[v], z), (w,), step.main.loc))
                 uses.append((step.number, k))

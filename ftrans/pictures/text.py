@@ -89,8 +89,10 @@ def number(x: Any, digits: int = 4) -> str:
     return f"{x:.{digits}g}"
 
 
-def value_text(x: Any, digits: int = 4) -> str:
+def value_text(x: Any, digits: int = 4, longest: int = LONGEST) -> str:
     """What to write for a value: a number, the elements of a small vector, or the range of an array and how many are nan.
+
+    longest: vectors that take more characters than this are not spelled out.
 
     >>> value_text(np.arange(12.0)), value_text(np.ones((3, 4))), value_text(np.zeros((0, 2)))
     ('0 … 11', 'all 1', 'empty')
@@ -105,7 +107,9 @@ def value_text(x: Any, digits: int = 4) -> str:
     if x.dtype.kind not in "biufc":
         return cut(str(x.ravel()[0]) + " …")
     if x.ndim == 1 and x.size <= SPELLED:
-        return "[" + " ".join([number(v, digits) for v in x]) + "]"
+        spelled = "[" + " ".join([number(v, digits) for v in x]) + "]"
+        if len(spelled) <= longest:
+            return spelled
     if x.dtype.kind == "b":
         return f"{int(x.sum())} of {x.size} True"
     if x.dtype.kind == "c":
@@ -130,7 +134,7 @@ def summary(x: Any, aval: Aval | None = None, digits: int = 4) -> str:
     kind = repr(aval).removeprefix("weak ") if aval is not None else ""
     if x is None:
         return kind
-    text = value_text(x, digits)
+    text = value_text(x, digits, LONGEST - len(kind) - 2)
     return f"{kind}  {text}" if np.ndim(x) and kind else text
 
 
@@ -138,6 +142,12 @@ def derivative(graph: Graph, role: str, name: str) -> str:
     """How a derivative of or by `name` is written: `∂e/∂c` for a gradient, `∂c/∂b` for a tangent."""
     name = cut(name, 14) or "·"
     return f"∂{graph.of or '·'}/∂{name}" if role == "gradient" else f"∂{name}/∂{graph.by or '·'}"
+
+
+def derivative_line(graph: Graph, role: str, name: str, value: Any, digits: int) -> Line:
+    """`∂e/∂c = 2`."""
+    start = f"{derivative(graph, role, name)} = "
+    return Line(cut(start + value_text(value, digits, LONGEST - len(start))), role)
 
 
 def sides(graph: Graph) -> tuple[str, ...]:
@@ -159,7 +169,7 @@ def node_lines(graph: Graph, node: Node, side: str, digits: int = 4) -> list[Lin
     lines += [Line(cut(summary(node.value, node.aval, digits)), "value")]
     for role in ROLES[side][1:]:
         if values[role] is not None:
-            lines.append(Line(cut(f"{derivative(graph, role, node.name)} = {value_text(values[role], digits)}"), role))
+            lines.append(derivative_line(graph, role, node.name, values[role], digits))
     return lines
 
 
@@ -175,7 +185,7 @@ def box_lines(graph: Graph, box: Box, count: int, returned: list[Node], side: st
     for role in ROLES[side][1:]:
         derived = getattr(node, role)
         if derived is not None:
-            lines.append(Line(cut(f"{derivative(graph, role, name)} = {value_text(derived, digits)}"), role))
+            lines.append(derivative_line(graph, role, name, derived, digits))
     return lines
 
 
@@ -185,4 +195,4 @@ def edge_texts(graph: Graph, number_of_edge: int, side: str, digits: int = 4) ->
     if side not in ("forward", "reverse"):
         return "", ""
     moved = edge.gradient if side == "reverse" else edge.tangent
-    return tuple("" if x is None else cut(value_text(x, digits), 24) for x in (edge.local, moved))  # type: ignore[return-value]
+    return tuple("" if x is None else value_text(x, digits, 16) for x in (edge.local, moved))  # type: ignore[return-value]

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.reads import Read
 from ..core.trace import INTERNAL, Trace, Tracer, View, current
 from ..errors import PACKAGE, Location
 from .structure import Flow, Scope, Sources
@@ -190,7 +191,9 @@ class Places(list[Any]):
 
     def append(self, src: Any) -> None:
         super().append(src)
-        self.watch.paths.append(self.watch.path(src))
+        t = self.watch.trace
+        asked = len(t) > 1 and type(t[-2]) is Read  # `if a < b` compares and asks in one instruction, which has not run twice
+        self.watch.paths.append(() if asked else self.watch.path(src))
 
 
 def function_name(code: CodeType) -> str:

@@ -9,7 +9,6 @@ import numpy as np
 
 from ..core.aval import Aval
 from ..core.jaxpr import Eqn
-from ..ops.indexing import python_index
 
 INFIX = {
     "add": "+", "sub": "-", "mul": "*", "div": "/", "power": "**", "float_power": "**", "floor_divide": "//", "remainder": "%",
@@ -47,10 +46,10 @@ def words(eqn: Eqn, operands: Sequence[str], avals: Sequence[Aval], numbers: Seq
         power = str(getattr(op, "n", 2)).translate(SUPERSCRIPTS)
         return f"power {getattr(op, 'n', 2)}", f"{operands[0]}{power}"
     if name == "index":
-        at = index_text(python_index(op.items))  # type: ignore[attr-defined]
+        at = index_text(op.items, avals[0].shape)  # type: ignore[attr-defined]
         return f"[{at}]", f"{operands[0]}[{at}]"
     if name in ("put", "gather", "scatter", "slice"):
-        return moved(op, operands)
+        return moved(op, operands, avals)
     if name == "dot_general":
         return product(op, operands, avals)
     if name == "transpose":
@@ -75,13 +74,13 @@ def words(eqn: Eqn, operands: Sequence[str], avals: Sequence[Aval], numbers: Seq
     return told, f"{word}({', '.join([*operands, *extra])})"
 
 
-def moved(op: Any, operands: Sequence[str]) -> tuple[str, str]:
+def moved(op: Any, operands: Sequence[str], avals: Sequence[Aval]) -> tuple[str, str]:
     """Elements stored at a place or taken from one: `x[0] = v`, `x[i]`, `x[:, i] += v`."""
     if op.name == "slice":
-        at = ", ".join([*[":"] * op.axis, slice_text(slice(op.start, op.stop))])
+        at = ", ".join([*[":"] * op.axis, item_text((op.start, 1, op.stop - op.start), avals[0].shape[op.axis])])
         return f"[{at}]", f"{operands[0]}[{at}]"
     if op.name == "put":
-        at, sign, new = index_text(python_index(op.items)), "=", operands[1]
+        at, sign, new = index_text(op.items, avals[0].shape), "=", operands[1]
     else:
         indices = dict(zip(op.axes, operands[-len(op.axes) :], strict=True))
         at = ", ".join([indices.get(axis, ":") for axis in range(max(op.axes) + 1)])
@@ -121,18 +120,24 @@ def product(op: Any, operands: Sequence[str], avals: Sequence[Aval]) -> tuple[st
     return "tensordot", f"tensordot({operands[0]}, {operands[1]}, {axes})"
 
 
-def index_text(index: tuple[Any, ...]) -> str:
-    """The inside of the brackets: `0, 1:3, ::-1`."""
-    items = list(index)
-    if len(items) > 1 and items[-1] is Ellipsis:
-        del items[-1]
-    return ", ".join([slice_text(i) if isinstance(i, slice) else "..." if i is Ellipsis else str(i) for i in items])
+def index_text(items: Sequence[Any], shape: Sequence[int]) -> str:
+    """The inside of the brackets, `0, 1:3, ::-1`, of an index that has one item for each axis and None for a new one."""
+    sizes = iter(shape)
+    found = ["None" if i is None else item_text(i, next(sizes)) for i in items]
+    while len(found) > 1 and found[-1] == ":":
+        found.pop()
+    return ", ".join(found) or "..."
 
 
-def slice_text(s: slice) -> str:
-    """A slice as it is typed."""
-    start, stop = ("" if v is None else str(v) for v in (s.start or None, s.stop))
-    return f"{start}:{stop}" + (f":{s.step}" if s.step not in (None, 1) else "")
+def item_text(item: Any, size: int) -> str:
+    """An integer, or a slice (start, step, count) of an axis of this size as it is typed."""
+    if isinstance(item, int):
+        return str(item)
+    start, step, count = item
+    stop = start + step * count
+    first = "" if start == (0 if step > 0 else size - 1) else str(start)
+    last = "" if (stop >= size if step > 0 else stop < 0) else str(stop)
+    return f"{first}:{last}" + (f":{step}" if step != 1 else "")
 
 
 def number_text(value: Any) -> str:

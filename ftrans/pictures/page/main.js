@@ -114,7 +114,7 @@ class App {
     this.step = Math.min(Math.max(step, 0), this.sweep.last);
     const { phase } = this.sweep.steps[this.step];
     if (this.model.mode === "both") this.shows = phase === "backward" ? "reverse" : "forward";
-    this.follow();
+    this.bringIntoView(this.sweep.steps[this.step].unit);
     this.changed();
     if (this.step === this.sweep.last) this.pause();
   }
@@ -128,13 +128,13 @@ class App {
     this.goTo(this.step - 1);
   }
 
-  /** Move the window when the place of the present step is out of sight. */
-  follow() {
-    const item = this.scene.at.get(this.sweep.steps[this.step].unit);
-    if (!item) return;
+  /** Move the window when a node or a folded box is not wholly in it. */
+  bringIntoView(key) {
+    const item = this.scene.at.get(key);
+    if (!item || item.kind === "frame") return;
     const [left, top, right, bottom] = this.view.window();
     const seen = item.x >= left && item.y >= top && item.x + item.w <= right && item.y + item.h <= bottom;
-    if (!seen && item.kind !== "frame") this.view.centre(item);
+    if (!seen) this.view.centre(item);
   }
 
   play() {
@@ -278,7 +278,10 @@ class App {
     };
     svg.addEventListener("pointerover", (event) => hover(keyAt(event)));
     svg.addEventListener("pointerleave", () => hover(""));
-    svg.addEventListener("focusin", (event) => hover(keyAt(event)));
+    svg.parentNode.addEventListener("focusin", (event) => { // not on the svg itself, which could then be focused
+      hover(keyAt(event));
+      if (event.target.matches(":focus-visible")) this.bringIntoView(keyAt(event));
+    });
   }
 
   /** Click or Enter: a box folds or unfolds, a node is selected. */

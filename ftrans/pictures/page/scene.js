@@ -145,7 +145,9 @@ class Scene {
     }
   }
 
-  addWire(edges, points, arrow, label) {
+  addWire(edges, line, arrow, label) {
+    const apart = ([x, y], k) => k === line.length - 1 || Math.hypot(x - line[k + 1][0], y - line[k + 1][1]) > 0.05;
+    const points = line.filter(apart); // an arrowhead needs a direction
     const xs = points.map((p) => p[0]);
     const ys = points.map((p) => p[1]);
     const [x, y] = [Math.min(...xs), Math.min(...ys)];

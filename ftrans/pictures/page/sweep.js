@@ -93,7 +93,7 @@ class Sweep {
     const box = this.model.boxes.get(step.unit);
     if (step.phase === "forward") return box ? this.wordsBox(box, step) : this.wordsNode(step.nodes[0]);
     if (!step.edges.length) return this.wordsSeed(step);
-    return box ? this.wordsBoxBack(box, step) : this.wordsEdge(step.edges[0], k);
+    return box ? this.wordsBoxBack(box, step, k) : this.wordsEdge(step.edges[0], k);
   }
 
   wordsGiven({ nodes }) {
@@ -133,9 +133,13 @@ class Sweep {
     const inside = new Set(step.nodes);
     const leaves = (node) => node.output || node.outof.some((edge) => !inside.has(this.model.nodes.get(edge.target)));
     const results = step.nodes.filter((node) => node.kind === "computation" && leaves(node));
-    const shown = results.slice(0, 3).map((node) => this.equation(symbol(node), this.show(node.value) || node.aval));
+    const shown = results.slice(0, 3).flatMap((node) => [
+      this.equation(symbol(node), this.show(node.value) || node.aval),
+      ...(node.tangent === null ? [] : [this.equation(this.tangentOf(node), this.show(node.tangent))]),
+    ]);
     const more = results.length > 3 ? ` and ${results.length - 3} more` : "";
-    return `${box.label}: ${counted(step.nodes.length, "operation")} give ${shown.join(", ")}${more}`;
+    const operations = step.nodes.filter((node) => node.kind === "computation").length;
+    return `${box.label}: ${counted(operations, "operation")} give ${shown.join(", ")}${more}`;
   }
 
   wordsSeed({ nodes }) {
@@ -161,13 +165,15 @@ class Sweep {
     return sum ? `, now ${sum} of ${this.show(node.gradient)}` : `, ${done} of ${total} parts`;
   }
 
-  wordsBoxBack(box, step) {
+  wordsBoxBack(box, step, k) {
     const inside = new Set(this.model.members.get(box.key));
     const outside = step.edges.map((edge) => this.model.nodes.get(edge.source)).filter((node) => !inside.has(node));
-    const names = [...new Set(outside)].map((node) => this.gradientOf(node));
-    const shown = names.slice(0, 4).join(", ") + (names.length > 4 ? ` and ${names.length - 4} more` : "");
-    const end = shown ? `, into ${shown}` : "";
-    return `${box.label}: back through ${counted(step.edges.length, "edge")}${end}`;
+    const reached = [...new Set(outside)].map((node) => {
+      const { done, total, text } = this.gradient(node, k);
+      return this.equation(this.gradientOf(node), text || "\u2026") + (done < total && text ? " + \u2026" : "");
+    });
+    const shown = reached.slice(0, 3).join(", ") + (reached.length > 3 ? ` and ${reached.length - 3} more` : "");
+    return `${box.label}: back through ${counted(step.edges.length, "edge")}${shown && `; now ${shown}`}`;
   }
 
   equation(left, right) {
