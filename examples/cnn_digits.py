@@ -26,7 +26,7 @@ try:
 except ImportError:  # then there is no picture of the filters
     plt = None
 
-EPOCHS, BATCH = 8, 64
+EPOCHS, BATCH = 4, 64
 
 
 def network(rng, dtype=np.float32):

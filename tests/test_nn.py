@@ -367,6 +367,9 @@ def test_labels_out_of_range(label):
     z, labels = np.zeros((2, 3)), np.array([0, label])
     with pytest.raises(ArgumentError, match=rf"labels must lie between 0 and 2, got {label}\n.*in test_labels_out_of_range"):
         f(z, labels)
+    for call in (ft.grad(lambda z: f(z, labels).sum()), ft.jit(lambda z: f(z, labels))):
+        with pytest.raises(ArgumentError, match=rf"labels must lie between 0 and 2, got {label}\n.*in <lambda>"):
+            call(z)
     for call in (ft.jit(f), ft.vmap(f), lambda z, labels: ft.jit(ft.grad(lambda z: f(z, labels).sum()))(z)):
         with pytest.raises((IndexError, ArgumentError)):
             call(z, labels)

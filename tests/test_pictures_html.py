@@ -168,11 +168,11 @@ def test_nothing_a_user_names_can_end_the_data():
 
 def test_numbers_in_the_data():
     y = np.array([1.0, np.inf])
-    values = [0.1, np.float32(0.1), 3, True, 1 + 2j, np.nan, -np.inf, y, None, np.float64(1e300), np.array(2.5)]
+    values = [0.1, np.float32(0.1), 3, 12345678, True, 1 + 2j, np.nan, -np.inf, y, None, np.float64(1e300), np.array(2.5)]
     nodes = [Node(f"n{k}", "input", f"x{k}", "", "", SCALAR, value=v) for k, v in enumerate(values)]
     page = html(Graph("f", "values", nodes))
     rows = json.loads(page.split('id="graph">')[1].split("</script>")[0])["nodes"]
-    expected = [0.1, float(np.float32(0.1)), "3", "True", "1+2j", "nan", "-inf", "[1 inf]", None, 1e300, 2.5]
+    expected = [0.1, float(np.float32(0.1)), 3, "12345678", "True", "1+2j", "nan", "-inf", "[1 inf]", None, 1e300, 2.5]
     assert [row[9] for row in rows] == expected
 
 
@@ -462,6 +462,52 @@ def test_wherever_boxes_are_unfolded_wires_avoid_places_and_lead_from_end_to_end
         for open_boxes in choices:
             page.run(f"app.setOpen(new Set({json.dumps(open_boxes)}), '')")
             assert page.run(GEOMETRY) == []
+
+
+def random_graph(seed: int) -> Graph:
+    """Up to 40 nodes with up to 3 operands each, in nested boxes of nodes that mostly follow one another."""
+    draw = random.Random(seed)
+    n = draw.randint(5, 40)
+    boxes = [Box("b0", "call", "outer")]
+    boxes += [
+        Box(f"b{k}", "call", f"box {k}", draw.choice(["", *[f"b{j}" for j in range(k)]])) for k in range(1, draw.randint(1, 7))
+    ]
+    nodes, edges = [], []
+    box = ""
+    for k in range(n):
+        if draw.random() < 0.35:
+            box = draw.choice(["", *[box.key for box in boxes]])
+        operands = [] if k < 2 else [draw.randrange(max(0, k - 12), k) for _ in range(draw.randint(1, 3))]
+        kind = "computation" if operands else draw.choice(["input", "parameter", "constant"])
+        nodes.append(Node(f"n{k}", kind, draw.choice(["", "x", "a long name"]), "+", "x + y", SCALAR, box, value=float(k)))
+        edges += [Edge(f"n{j}", f"n{k}", i, 0.5) for i, j in enumerate(operands)]
+    return Graph(f"random {seed}", "values", nodes, edges, boxes)
+
+
+@pytest.mark.parametrize("direction", ["right", "down"])
+def test_random_graphs_unfold_without_crossing_places(show, direction):
+    for seed in range(8):
+        page = show(random_graph(seed), direction=direction)
+        boxes = page.run("[...app.model.boxes.keys()]")
+        for k in range(4):
+            chosen = random.Random(k).sample(boxes, len(boxes) * k // 3)
+            page.run(f"app.setOpen(new Set({json.dumps(chosen)}), '')")
+            assert page.run(GEOMETRY) == [], (seed, chosen)
+            assert page.run("app.sweep.computed.size === app.model.nodes.size")
+
+
+@pytest.mark.parametrize("graph", [Graph("empty", "values"), Graph("one", "reverse", [Node("n0", "input", "x", "", "", SCALAR)])])
+def test_hardly_anything_to_show(show, graph):
+    page = show(graph)
+    assert page.count("#world .node") == len(graph.nodes)
+    for key in ("0", "ArrowRight", " ", "End", "/", "Enter", "Escape"):
+        page.press(key)
+    page.run("app.openTo(Infinity)")
+
+
+def test_boxes_can_be_chosen(show):
+    page = show(network_picture(), open_boxes={"b0", "no such box"})
+    assert page.run("[...app.open]") == ["b0"]
 
 
 def test_the_geometry_test_can_fail(show):

@@ -363,3 +363,8 @@ def test_arithmetic_on_literals_of_derivative_rules_ran_at_every_call():
 
     ops = [eqn.op.name for eqn in ft.make_jaxpr(ft.grad(total))(np.zeros(2)).eqns]
     assert ops == ["neg", "exp", "add", "div", "div", "mul", "mul", "neg"]  # 1 / x has the partial derivative -1 / x²
+
+
+def test_the_cotangent_of_a_sum_over_no_axes_was_an_array_where_its_operand_is_a_number():
+    # The jaxpr checker, which is on in tests, refused the gradient.
+    assert ft.grad(lambda s: np.mean(np.float32(0.5) * s))(0.25) == 0.5

@@ -71,10 +71,11 @@ def in_bounds(who: str, what: str, x: Any, n: int) -> tuple[Any, bool]:
 
     Where values are not known, negative ones are moved out of bounds, for the indexing itself to raise.
     """
+    value = known(x)
     x = check_integers(who, what, x, hint="softmax_cross_entropy takes probabilities" if "softmax" in who else "")
-    if known(x) is None:
+    if value is None:
         return fnp.where(x < 0, n, x), False
-    check_range(who, what, x, 0, n - 1)
+    check_range(who, what, value, 0, n - 1)
     return x, True
 
 

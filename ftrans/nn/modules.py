@@ -9,8 +9,8 @@ wherever arrays go: through `grad`, `jvp`, `vmap`, `jit`, and the gradient of a 
 gradients. Nothing is registered and nothing is changed in place; `dataclasses.replace(layer, bias=None)` makes another one.
 
 `Linear(weight, bias)` takes arrays, `Linear.init(rng, 3, 4)` draws them. A layer that draws numbers when it is called takes a
-generator: `model(x, rng=rng)` trains, `model(x)` evaluates. To write your own layer, write a dataclass with `__call__(self,
-x)`; name fields that are no arrays with `metadata={"static": True}`.
+generator: `model(x, rng=rng)` trains, `model(x)` evaluates. Your own layer is a dataclass with a `__call__`; fields of it that
+are no arrays have `metadata={"static": True}`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,6 @@ from .normalise import dropout, layer_norm
 from .spatial import FORMATS, Padding, avg_pool, conv, max_pool
 
 Init = Callable[..., Any]
-
 
 STATIC = {"static": True}  # metadata of fields that belong to the structure
 

@@ -117,15 +117,8 @@ def check_rank(who: str, x: Any, d: int, last: bool) -> None:
     """Raise unless x is a batch of images, or one image."""
     if x.ndim not in (d + 1, d + 2):
         one = f"{AXES[d]}, channels" if last else f"channels, {AXES[d]}"
-        missing = (d + 1 - x.ndim) * ", None"
-        raise ShapeError(
-            at_line(
-                f"{who}: the input has shape {x.shape}, expected (batch, {one}) or ({one})",
-                hint=f"x[{'...' if last else missing[2:]}{missing if last else ''}] adds an axis for the channels"
-                if missing
-                else "",
-            )
-        )
+        hint = f"x[{'..., None' if last else 'None'}] adds an axis for the channels" if x.ndim == d else ""
+        raise ShapeError(at_line(f"{who}: the input has shape {x.shape}, expected (batch, {one}) or ({one})", hint=hint))
 
 
 def check_channels(who: str, x: Sizes, w: Sizes, d: int, groups: int, last: bool) -> None:

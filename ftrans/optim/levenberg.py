@@ -250,9 +250,10 @@ class Region(NamedTuple):
     @classmethod
     def of(cls, a: Vector, r: Vector) -> Region:
         """The problem of this matrix and these residuals."""
-        if len(a) > len(a.T):
-            q, a = np.linalg.qr(a)
-            r = q.T @ r
+        rows, columns = a.shape
+        if rows > columns:  # with a = QR: R in place of a, Qᵀr in place of r
+            both = np.asarray(np.linalg.qr(np.column_stack([a, r]), mode="r"))
+            a, r = both[:columns, :columns], both[:columns, columns]
         u, s, vt = np.linalg.svd(a, full_matrices=False)
         kept = s > EPS * max(a.shape) * s.max(initial=0.0)
         return cls(s[kept], vt[kept].T, u.T[kept] @ r, bool(kept.all()) and len(s) == a.shape[1])

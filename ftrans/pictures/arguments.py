@@ -1,7 +1,8 @@
-"""The arguments of a drawn call: the leaves that are traced, what they are called, which are parameters, and which way they move."""
+"""Take the arguments of a drawn call apart: which leaves are traced, what they are called, which are parameters, and what moves."""
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -136,22 +137,21 @@ def arguments_of(fun: Any, args: Sequence[Any], kwargs: dict[str, Any], options:
     if current.trace is not None or any([isinstance(x, Tracer) for x in leaves]):
         raise ArgumentError(at_line("draw shows numbers, so it cannot be used inside another transformation"))
     traced, inputs, labels, owners, trees = [], [], [], [], []
-    valued = not any([isinstance(x, ShapeDtypeStruct | Aval) for x in leaves]) and options.mode != "shapes"
-    abstract = any([isinstance(x, ShapeDtypeStruct | Aval) for x in leaves])
+    valued = not any([isinstance(x, ShapeDtypeStruct | Aval) for x in leaves])
     for k, (path, x) in enumerate(places):
+        if not is_array(x):
+            continue
         positional = path[0].idx == 0
         owner = names[path[1].idx] if positional else path[1].key
         label = owner + keystr(path[2:]) if owner != "self" else keystr(path[2:]).lstrip(".")
-        if not is_array(x):
-            continue
-        value = None if isinstance(x, ShapeDtypeStruct | Aval) else input_of(x, lambda label=label: f"draw: argument {label}")[0]
+        says = functools.partial("draw: argument {}".format, label)
         traced.append(k)
-        inputs.append((value, abstract_input(x, lambda label=label: f"draw: argument {label}")))
+        inputs.append((None, abstract_input(x, says)) if isinstance(x, ShapeDtypeStruct | Aval) else input_of(x, says))
         labels.append(label)
         owners.append((owner, path[1].idx if positional else None))
         trees.append(len(path) > 2)
     kinds = kinds_of(owners, trees, options)
-    return Arguments(leaves, tree, traced, inputs, labels, owners, kinds, valued and not abstract)
+    return Arguments(leaves, tree, traced, inputs, labels, owners, kinds, valued)
 
 
 def is_array(x: Any) -> bool:

@@ -23,9 +23,9 @@ from ..pytree import flatten_with_path, keystr, unflatten
 from .arguments import Arguments, Options, arguments_of
 from .boxes import boxes_of
 from .graph import Edge, Graph, Node
-from .sweeps import Use, forward_values, gradients_of, local_derivative, tangents_of
 from .steps import Step, steps_of
 from .structure import Scope, Sources
+from .sweeps import Use, forward_values, gradients_of, local_derivative, tangents_of
 from .watch import Watch, function_name
 from .words import number_text, words
 
@@ -285,7 +285,12 @@ def add_numbers(
 
 
 def add_tangents(
-    program: Program, steps: Sequence[Step], values: dict[int, Any], moved: dict[int, Any], nodes: dict[int, Node], uses: dict[Use, Edge]
+    program: Program,
+    steps: Sequence[Step],
+    values: dict[int, Any],
+    moved: dict[int, Any],
+    nodes: dict[int, Node],
+    uses: dict[Use, Edge],
 ) -> None:
     """The tangents of nodes and edges; zero where nothing moves."""
     dots, parts = tangents_of(steps, values, moved)

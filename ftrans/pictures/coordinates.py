@@ -1,17 +1,19 @@
-"""Coordinates across the direction of the data: straight long edges, vertices in the middle of their neighbours, nothing overlapping.
+"""Coordinates across the direction of the data: long edges are straight, vertices between their neighbours, and nothing overlaps.
 
     >>> across([[0, 1], [2]], [10.0, 10.0, 10.0], [(0, 2, 0.0, 0.0), (1, 2, 0.0, 0.0)], [False] * 3, gap=6.0)
     [-8.0, 8.0, 0.0]
 
-After Brandes and Köpf 2001, "Fast and simple horizontal coordinate assignment": vertices are aligned to blocks with a median neighbour, in
-four ways (from above or below, leaning left or right), the blocks are pushed together, and each vertex takes the middle of its four places.
-Sizes and points of attachment enter as in Rüegg and others 2016 (blocks whose members are shifted against each other). Blocks are
-pushed together by longest paths, forth and back, instead of the paper's classes, whose published form has an error (Brandes, Walter, Zink 2020).
+After Brandes and Köpf 2001, "Fast and simple horizontal coordinate assignment": vertices are aligned to blocks with a median
+neighbour, in four ways (from above or below, leaning left or right), the blocks are pushed together, and each vertex takes the
+middle of its four places. Sizes and points of attachment enter as in Rüegg and others 2016 (members of a block are shifted
+against each other). Blocks are pushed together by longest paths, forth and back; the classes of the paper have an error as
+published (Brandes, Walter and Zink 2020).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 Link = tuple[int, int, float, float]  # from u to v in the next layer, ending at these distances from their centres
 Near = list[list[tuple[int, float]]]  # for each vertex its neighbours, and how far from them it must be for a straight line
@@ -22,7 +24,8 @@ def across(
 ) -> list[float]:
     """The centre of every vertex across the direction. In each layer vertices stay in order and at least `gap` apart.
 
-    size: how much room each takes; bend: whether it is only a bend of a long edge (these are kept straight, and `gap` / 2 from each other).
+    size: how much room each takes.
+    bend: whether it is only a bend of a long edge; these are kept straight, and `gap` / 2 from each other.
     """
     n = len(size)
     place = [0] * n
@@ -34,8 +37,8 @@ def across(
     for u, v, at_u, at_v in links:
         up[v].append((u, at_u - at_v))
         down[u].append((v, at_v - at_u))
-    for near in (*up, *down):
-        near.sort(key=lambda end: (place[end[0]], end[1]))
+    for ends in (*up, *down):
+        ends.sort(key=lambda end: (place[end[0]], end[1]))
     forbidden = conflicts(layers, place, up, bend)
     found = []
     for near, rows in ((up, list(layers)), (down, list(layers)[::-1])):
@@ -49,7 +52,7 @@ def across(
 def conflicts(layers: Sequence[Sequence[int]], place: list[int], up: Near, bend: Sequence[bool]) -> set[tuple[int, int]]:
     """Links that cross the inside of a long edge: they give way (Brandes and Köpf's type 1)."""
     marked: set[tuple[int, int]] = set()
-    for before, layer in zip(layers, layers[1:], strict=False):
+    for before, layer in pairwise(layers):
         low, start = 0, 0
         for k, v in enumerate(layer):
             inner = next((u for u, _ in up[v] if bend[v] and bend[u]), None)
@@ -91,7 +94,7 @@ def push(
     after: dict[int, dict[int, float]] = {root[v]: {} for layer in layers for v in layer}
     waiting = dict.fromkeys(after, 0)
     for layer in layers:
-        for v, w in zip(layer, layer[1:], strict=False):
+        for v, w in pairwise(layer):
             room = (size[v] + size[w]) / 2 + (gap / 2 if bend[v] and bend[w] else gap) + shift[v] - shift[w]
             a, b = root[v], root[w]
             if b not in after[a]:
@@ -118,7 +121,10 @@ def middles(found: list[list[float]], size: Sequence[float]) -> list[float]:
     """
     if not size:
         return []
-    edges = [(min([x - s / 2 for x, s in zip(xs, size, strict=True)]), max([x + s / 2 for x, s in zip(xs, size, strict=True)])) for xs in found]
+    edges = []
+    for xs in found:
+        ends = [(x - s / 2, x + s / 2) for x, s in zip(xs, size, strict=True)]
+        edges.append((min([end[0] for end in ends]), max([end[1] for end in ends])))
     low, high = min(edges, key=lambda edge: edge[1] - edge[0])
     moved = []
     for k, xs in enumerate(found):

@@ -3,10 +3,10 @@
     >>> order([[0, 1], [2, 3]], [(0, 3, 0.0, 0.0), (1, 2, 0.0, 0.0)])
     [[0, 1], [3, 2]]
 
-Sweeps up and down the layers sort each by the median or mean place of its neighbours in the layer before (Sugiyama, Tagawa and Toda
-1981; Gansner and others 1993), then vertices move within their layers wherever that saves crossings (sifting: Matuszewski, Schönfeld and Molitor
-1999). From the best order found, a few vertices at a time are moved at random, and what that leads to is kept if it is no worse.
-The result depends on nothing but the arguments.
+Sweeps up and down the layers sort each by the median or mean place of its neighbours in the layer before (Sugiyama, Tagawa and
+Toda 1981; Gansner and others 1993), then vertices move within their layers wherever that saves crossings (sifting: Matuszewski,
+Schönfeld and Molitor 1999). From the best order found, a few vertices at a time are moved at random; what that leads to is kept
+if no worse. The result depends on nothing but the arguments.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 Link = tuple[int, int, float, float]  # from u to v in the next layer; where on u and v it ends, from -0.5 to 0.5 of their extent
 Ends = list[tuple[int, float]]
 
-EFFORT = 400_000  # how often two neighbours in a layer are compared in all, about a second
+EFFORT = 250_000  # how often two neighbours in a layer are compared in all, about half a second
 SWEEPS = 0.6  # the part of it that may go into sweeps
 PATIENCE = 6  # sweeps without a gain after which a start is given up
 KICKS = 250  # how often vertices are moved at random
@@ -117,7 +117,7 @@ class Search:
         return sorted([place[u] + at for u, at in ends])
 
     def sort(self, layer: list[int], neighbours: list[Ends], median: bool, turned: bool) -> None:
-        """Order a layer by the middle of its neighbours; vertices without neighbours keep their places. turned: equals change sides."""
+        """Order a layer by the middle of its neighbours; vertices without any keep their places. turned: equals change sides."""
         middle, sign = medianed if median else mean, -1 if turned else 1
         moving = sorted([(middle(self.keys(neighbours[v])), sign * k, v) for k, v in enumerate(layer) if neighbours[v]])
         free = iter(moving)

@@ -1,6 +1,8 @@
 """`dot(graph)`: the graph in DOT, for those who lay it out with graphviz: shapes, colours and texts as in the SVG.
 
     dot -Tsvg picture.dot > picture.svg
+
+Nodes and edges have the ids of the graph (`n2`, `e1`), which graphviz passes on to its SVG.
 """
 
 from __future__ import annotations
@@ -21,11 +23,10 @@ def dot(
     """The picture of a graph as text for graphviz.
 
     open_boxes, fold, direction, digits: as for `svg`. Open boxes are clusters, folded ones are nodes.
-    side: which labelling, "forward" or "reverse", of a graph that has both; by default it shows tangents and gradients on nodes, and
-        on edges the gradients.
+    side: which labelling of a graph of mode "both" is written: "reverse" (the default) or "forward".
 
     >>> from ftrans.pictures.graph import Edge, Graph, Node
-    >>> x, y = [Node(f"n{k}", kind, name, "", "", aval((), "float64")) for k, kind, name in ((0, "input", "x"), (1, "computation", "y"))]
+    >>> x, y = Node("n0", "input", "x", "", "", aval((), "float64")), Node("n1", "computation", "y", "", "", aval((), "float64"))
     >>> print(dot(Graph("f", "shapes", [x, y], [Edge("n0", "n1", 0)])).splitlines()[-2])
       n0 -> n1 [id="e0", tooltip="x->y"];
     """
@@ -46,8 +47,9 @@ def html(text: str) -> str:
 
 
 def attributes(**values: str) -> str:
-    """`[a="1", b="2"]`. A label that is HTML-like comes in angle brackets already."""
-    return "[" + ", ".join([f"{key}={value if value.startswith('<') else quoted(value)}" for key, value in values.items() if value]) + "]"
+    """`[a="1", b="2"]` without those that are empty. `html_label` is HTML-like: in angle brackets, where graphviz reads tags."""
+    parts = [f"label=<{values.pop('html_label')}>"] if values.get("html_label") else []
+    return "[" + ", ".join([*parts, *[f"{key}={quoted(value)}" for key, value in values.items() if value]]) + "]"
 
 
 class Dot:
@@ -73,7 +75,8 @@ class Dot:
         for key in self.found.children[box]:
             if key in self.opened:
                 head = self.size.boxes[key]
-                look = attributes(id=key, label=head.label, style="rounded,filled", fillcolor=BOX_FILLS[(depth - 1) % 2], color=PALE, fontcolor=PALE)
+                fill = BOX_FILLS[(depth - 1) % 2]
+                look = attributes(id=key, label=head.label, style="rounded,filled", fillcolor=fill, color=PALE, fontcolor=PALE)
                 lines += [f"{indent}subgraph {quoted('cluster_' + key)} {{", f"{indent}  graph {look};"]
                 lines += [*self.content(key, depth + 1), f"{indent}}}"]
             else:
@@ -88,19 +91,21 @@ class Dot:
             if line.role in ("tangent", "gradient"):
                 text = f'<font color="{VERMILLION}"><i>{text}</i></font>'
             rows.append(f"<b>{text}</b>" if line.role == "name" else text)
-        return f"<{'<br/>'.join(rows)}>"
+        return "<br/>".join(rows)
 
     def node(self, key: str) -> str:
         node = self.size.nodes[key]
         style = "rounded,filled" if node.kind == "computation" else "filled"
         return attributes(
-            id=key, label=self.label(key), shape=SHAPES[node.kind], style=style, fillcolor=FILLS[node.kind],
+            id=key, html_label=self.label(key), shape=SHAPES[node.kind], style=style, fillcolor=FILLS[node.kind],
             peripheries="2" if node.output else "", tooltip=node.where or node.kind, **{"class": f"node {node.kind}"},
         )  # fmt: skip
 
     def folded(self, key: str) -> str:
         box = self.size.boxes[key]
-        return attributes(id=key, label=self.label(key), shape="box3d", style="filled", fillcolor=FOLDED_FILL, tooltip=box.label)
+        return attributes(
+            id=key, html_label=self.label(key), shape="box3d", style="filled", fillcolor=FOLDED_FILL, tooltip=box.label
+        )
 
     def shown(self, key: str) -> str:
         """The node, or the folded box that hides it."""
@@ -115,7 +120,7 @@ class Dot:
                 continue
             merged.add((a, b))
             names = [self.size.nodes[key].label if key in self.size.nodes else self.size.boxes[key].label for key in (a, b)]
-            look = attributes(id=f"e{number}", tooltip="->".join(names), label=self.edge_label(number) if single else "")
+            look = attributes(id=f"e{number}", tooltip="->".join(names), html_label=self.edge_label(number) if single else "")
             lines.append(f"  {a} -> {b} {look};")
         return lines
 
@@ -125,4 +130,4 @@ class Dot:
         rows = [f'<font color="{BLUE}">{html(local)}</font>'] if local else []
         arrow = (BACKWARD if self.side == "reverse" else FORWARD)[0]
         rows += [f'<font color="{VERMILLION}"><i>{html(moved)} {arrow}</i></font>'] if moved else []
-        return f"<{'<br/>'.join(rows)}>" if rows else ""
+        return "<br/>".join(rows)

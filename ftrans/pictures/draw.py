@@ -1,9 +1,9 @@
 """`ft.draw(f)(*args)`: the computation graph of a function as a picture, with its values, derivatives and gradients.
 
-    picture = ft.draw(f)(2.0, 1.0)              # in a notebook it shows itself
-    picture.save("graph.svg")                   # or .png .pdf .dot .gv .html
-    picture.graph.node("c").gradient            # the numbers in it
-    ft.draw(f, out="graph.html")(2.0, 1.0)      # a page to fold, search and step through
+picture = ft.draw(f)(2.0, 1.0)              # in a notebook it shows itself
+picture.save("graph.svg")                   # or .png .pdf .dot .gv .html
+picture.graph.node("c").gradient            # the numbers in it
+ft.draw(f, out="graph.html")(2.0, 1.0)      # a page to fold, search and step through
 """
 
 from __future__ import annotations
@@ -16,16 +16,15 @@ from typing import Any
 
 from .. import pytree
 from ..core.jaxpr import ClosedJaxpr, Jaxpr
-from ..core.lazy import Lazy
 from ..core.wrap import named_like
 from ..errors import ArgumentError, at_line, shown
 from .arguments import Options
 from .build import graph_of, graph_of_jaxpr
+from .dot import dot
 from .graph import Graph
 from .html import html
+from .png import pdf, png
 from .svg import svg
-
-dot, png, pdf = Lazy('ftrans.pictures.dot', 'dot'), Lazy('ftrans.pictures.png', 'png'), Lazy('ftrans.pictures.png', 'pdf')  # TODO
 
 ENDINGS = (".svg", ".png", ".pdf", ".dot", ".gv", ".html")
 DIRECTIONS = ("right", "down")
@@ -133,27 +132,33 @@ def draw(
     title: str | None = None,
     out: str | os.PathLike[str] | None = None,
 ) -> Any:
-    """The function that draws the computation graph of `fun`: `ft.draw(f)(*args)` is a `Picture`, `ft.draw(make_jaxpr(f)(x))` too.
+    """The function that draws the computation graph of `fun`: `ft.draw(f)(*args)` is a `Picture`; so is `ft.draw(jaxpr)`.
 
-    One node for each value that the result depends on, with the user's name for it; one box that folds for each call of a function of
-    the user's, each loop and each pass of it, and each branch that an `if` on a traced value took. Numbers in the program stand in the
-    expressions; arrays from outside `fun` are constants. `Picture.graph` is the graph with all its numbers.
+    A node for each value that the result depends on, with the user's name for it. A box that folds for each call of a function
+    of the user's, each loop and each pass of it, and each branch that an `if` on a traced value took. Numbers in the program
+    stand in the expressions; arrays from outside `fun` are constants. `Picture.graph` is the graph with all its numbers.
 
-    mode: what is computed and shown. "shapes" nothing, "values" the values, "forward" and how they move when `by` moves, "reverse" and
-        the gradient of the result, which must be one real scalar, by each of them, "both". If not given: "reverse" where the result is
-        a real scalar and an input is real, else "values"; "forward" with `by` or `tangents`; "shapes" for jaxprs and `ShapeDtypeStruct`s.
-    by: what moves in forward mode: an input by its name (`"b"`, `"params['w1']"`), or an argument by name or position. Every element
-        of an array moves by 1. If not given: the first real input.
+    mode: what is computed and shown. "shapes": nothing. "values": the values. "forward": also how they move when `by` moves.
+        "reverse": also the gradient of the result, which must be one real scalar, by each of them. "both". If not given:
+        "reverse" where the result is a real scalar and an input is real, else "values"; "forward" with `by` or `tangents`;
+        "shapes" for jaxprs and where an argument is a `ShapeDtypeStruct`.
+    by: what moves in forward mode: an input by its name (`"b"`, `"params['w1']"`), or an argument by name or position. Every
+        element of an array moves by 1. If not given: the first real input.
     tangents: a direction for forward mode instead of `by`: one for each positional argument, as in `ft.jvp`.
-    parameters: the arguments drawn as parameters, by name or position; if not given, those that are trees (dicts, lists, modules).
-    fold: boxes are folded until at most so many nodes and boxes show. unfold: boxes to draw open instead, by label, name or key, or "all".
-    direction: where data flows, "right" or "down"; digits: significant digits of the numbers in view; title: instead of fun's name.
+    parameters: the arguments drawn as parameters, by name or position; if not given, those that are trees (dicts, layers).
+    fold: boxes are folded until at most so many nodes and boxes show.
+    unfold: the boxes to draw open instead, by label, name or key, or "all".
+    direction: where data flows, "right" or "down".
+    digits: significant digits of the numbers in view.
+    title: the title, instead of the name of `fun`.
     out: a file to save every picture to, in the format of its ending.
 
-    Errors: ArgumentError for wrong options, DifferentiationError where the mode needs a scalar result and there is none. What `fun`
-    raises passes through. While `fun` runs a profile function (`sys.setprofile`) of ours takes the place of others in this thread.
+    Errors: ArgumentError for wrong options; DifferentiationError where the mode needs a scalar result and there is none. What
+    `fun` raises passes through. While `fun` runs, a profile function of ours (`sys.setprofile`) takes the place of others in
+    this thread.
 
-    Gradients are exactly those of `ft.grad`, tangents those of `ft.jvp`.
+    Gradients are those of `ft.grad`, tangents those of `ft.jvp`. A local derivative is None where it is not one number for each
+    element (sums, products of matrices), and for results of more than 100,000 elements.
 
     >>> def e(a, b):
     ...     c, d = a + b, b + 1
@@ -212,7 +217,8 @@ def ending_of(path: str | os.PathLike[str]) -> str:
     """The ending of a file name, which says the format."""
     ending = Path(path).suffix.lower()
     if ending not in ENDINGS:
-        raise ArgumentError(at_line(f"draw: {os.fspath(path)!r} says no format", hint=f"its ending should be one of {', '.join(ENDINGS)}"))
+        hint = f"its ending should be one of {', '.join(ENDINGS)}"
+        raise ArgumentError(at_line(f"draw: {os.fspath(path)!r} says no format", hint=hint))
     return ending
 
 

@@ -1,8 +1,8 @@
 """Where things are in a picture: what `layout` computes and the writers of SVG, PNG and HTML read. Units are CSS pixels.
 
-A picture is nested. Every box that is open has a `Sheet` of its own, with coordinates of its own: the origin is the upper left corner
-of the box, whose border is the rectangle from there to (width, height). The outermost sheet belongs to no box. An open box stands on
-its parent's sheet as a place that is as large as its sheet.
+A picture is nested. Every box that is open has a `Sheet` of its own, with coordinates of its own: the origin is the upper left
+corner of the box, whose border is the rectangle from there to (width, height). The outermost sheet belongs to no box. An open box
+stands on its parent's sheet as a place that is as large as its sheet.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Place:
 
 @dataclass
 class Port:
-    """Where a value enters or leaves the sheet of a box: a point on its border. `key` is the node outside (entering) or inside (leaving)."""
+    """Where a value enters or leaves the sheet of a box: a point on its border. `key` is the node whose value it is."""
 
     key: str
     at: Point
@@ -41,8 +41,9 @@ class Wire:
     edges: the numbers of the graph's edges it stands for (several, where they end in one box, or leave through one port).
     label: where the texts of the edge go (their middle, which lies on the line), None where there are none.
 
-    The line goes from point to point forwards in the direction of the data. Where two points differ across the direction, it is drawn as
-    an S that leaves and arrives in the direction (`scene.curve`); such an S stays in the rectangle between its two points, where nothing else is.
+    The line goes from point to point forwards in the direction of the data. Where two points differ across the direction, it is
+    drawn as an S that leaves and arrives in the direction (`scene.curve`); such an S stays in the rectangle between its two
+    points, where there are no places and no labels.
     """
 
     source: str

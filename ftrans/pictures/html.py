@@ -14,7 +14,7 @@ The data are rows, lean enough for 10,000 equations (page/model.js reads them):
     sheets    [box, width, height, places, ports, wires]: places [key, x, y, width, height], ports [key, x, y, enters],
               wires [source, target, edges, [x, y, x, y, ...], label or null, 1 if it enters + 2 if it leaves]
     lines     [text, role], ... as `text.node_lines` makes them
-    numbers   a finite real floating scalar as it is; None where there is none; anything else as its text
+    numbers   a finite real scalar as it is; None where there is none; anything else (and a large integer) as its text
 """
 
 from __future__ import annotations
@@ -32,19 +32,22 @@ from . import text
 from .alike import sheets_of_all_boxes
 from .geometry import Sheet, Wire
 from .graph import Box, Edge, Graph, Node
-from .nesting import nest, open_boxes, with_parts
+from .nesting import nest, with_parts
+from .nesting import open_boxes as boxes_to_open
 from .scene import BACKWARD, BLUE, BOX_FILLS, FILLS, FOLDED_FILL, FORWARD, INK, PALE, VERMILLION, WIRE
 from .sizes import Sizes
 
 PAGE = Path(__file__).parent / "page"
 SCRIPTS = ("model", "scene", "sweep", "draw", "view", "panel", "main")  # in the order in which they need each other
+EXACT = 10_000_000  # integers below are written out by `text.number`, as if they were floats
 SHOWS = """<label>edges show <select id="shows"><option value="forward">tangents (forward)</option>
 <option value="reverse">gradients (reverse)</option></select></label>"""
 
 
-def html(graph: Graph, *, fold: int = 60, direction: str = "right", digits: int = 4) -> str:
+def html(graph: Graph, *, open_boxes: set[str] | None = None, fold: int = 60, direction: str = "right", digits: int = 4) -> str:
     """The page for a graph, as text to be written to a file in UTF-8.
 
+    open_boxes: keys of the boxes that are unfolded when the page opens; chosen by `fold` if not given.
     fold: the page opens with as many boxes unfolded as leave at most so many places on it; a level with more is cut into parts.
     direction: where data flows, "right" or "down"; digits: of the numbers shown (all of them are in the details of a node).
 
@@ -55,6 +58,7 @@ def html(graph: Graph, *, fold: int = 60, direction: str = "right", digits: int 
     ('<!DOCTYPE html>', True)
     """
     graph = with_parts(graph, fold)
+    opened = boxes_to_open(graph, fold) if open_boxes is None else open_boxes
     parts = {
         "title": escape(graph.title),
         "counts": f"{len(graph.nodes)} nodes, {len(graph.edges)} edges",
@@ -62,7 +66,7 @@ def html(graph: Graph, *, fold: int = 60, direction: str = "right", digits: int 
         "script": '"use strict";\n\n' + "\n".join([source(f"{name}.js") for name in SCRIPTS]),
         "shows": SHOWS if graph.mode == "both" else "",
         "legend": legend(graph, direction),
-        "data": embedded(page_data(graph, fold, direction, digits)),
+        "data": embedded(page_data(graph, opened, direction, digits)),
     }
     template = source("page.html")
     pieces = re.split(r"{{(\w+)}}", template)  # names at odd places; a text that is put in is not looked at again
@@ -99,7 +103,7 @@ class Strings:
         return self.numbers.setdefault(content, len(self.numbers))
 
 
-def page_data(graph: Graph, fold: int, direction: str, digits: int) -> dict[str, Any]:
+def page_data(graph: Graph, opened: set[str], direction: str, digits: int) -> dict[str, Any]:
     """All that the page knows, as the module's docstring lists it."""
     found = nest(graph)
     sizes = Sizes(graph, found, digits)
@@ -111,7 +115,7 @@ def page_data(graph: Graph, fold: int, direction: str, digits: int) -> dict[str,
         "of": graph.of,
         "direction": direction,
         "digits": digits,
-        "open": sorted(open_boxes(graph, fold)),
+        "open": sorted(opened & set(found.children)),
         "nodes": [node_row(node, lines(sizes, node.key), strings, digits) for node in graph.nodes],
         "edges": [edge_row(edge, digits) for edge in graph.edges],
         "boxes": [box_row(box, lines(sizes, box.key)) for box in graph.boxes if box.key in found.children],
@@ -144,8 +148,11 @@ def plain(x: Any, digits: int) -> float | str | None:
     """A value as the data hold it."""
     if x is None:
         return None
-    if np.ndim(x) == 0 and not isinstance(x, bool | int | complex) and np.asarray(x).dtype.kind == "f" and math.isfinite(x):
-        return float(x)
+    array = np.asarray(x)
+    if array.ndim == 0 and array.dtype.kind in "iuf":
+        plain_number: float = array.item()
+        if math.isfinite(plain_number) and (array.dtype.kind == "f" or abs(plain_number) < EXACT):
+            return plain_number
     return text.value_text(x, digits)
 
 

@@ -25,8 +25,8 @@ Arc = tuple[int, int]
 def ranks(n: int, arcs: Sequence[Arc], first: Sequence[int] = (), last: Sequence[int] = ()) -> list[int]:
     """The rank of each of n vertices: integers from 0, without gaps, `rank[u] < rank[v]` for every arc (u, v).
 
-    first: vertices that alone have rank 0; last: vertices that alone have the highest rank. No arc leads to the first or away from the last.
-    The arcs must form no cycle.
+    first: vertices that alone have rank 0, to which no arc leads; last: vertices that alone have the highest rank, from which
+        none does. The arcs must form no cycle.
     """
     if not n:
         return []
@@ -112,7 +112,7 @@ def shortest_lengths(n: int, arcs: Sequence[Arc], first: Sequence[int], last: Se
         pairs += [(v, n) for v in range(n) if v not in ends]
     rows = np.repeat(np.arange(len(pairs)), 2)
     matrix = csr_array((np.tile([1.0, -1.0], len(pairs)), (rows, np.array(pairs).ravel())), shape=(len(pairs), n + 1))
-    bounds = [(1.0 if first else 0.0, None)] * n + [(0.0, None)]
+    bounds: list[tuple[float, float | None]] = [*[(1.0 if first else 0.0, None)] * n, (0.0, None)]
     for v in first:
         bounds[v] = (0.0, 0.0)
     upper = np.full(len(pairs), -1.0)

@@ -4,10 +4,10 @@
     sheets = sheet_of_every_box(graph)            what the page shows: every box by itself, the boxes in it folded
 
 The method is that of Sugiyama, Tagawa and Toda 1981: layers (`layers`), order in the layers (`crossings`), coordinates
-(`coordinates`). Boxes are laid out from the inside out; an open one is a large place in the box around it, with ports where data enters
-and leaves. The texts of an edge are a vertex of their own in a layer between those of nodes, so they overlap nothing.
-We do this ourselves and not with graphviz because pictures must work where nothing is installed, fold in the browser, and have room for
-two texts at each edge; `dot` is for those who prefer graphviz.
+(`coordinates`). Boxes are laid out from the inside out; an open one is a large place in the box around it, with ports where data
+enters and leaves. The texts of an edge are a vertex of their own in a layer between those of nodes, so they overlap nothing.
+We do this ourselves and not with graphviz because pictures must work where nothing is installed, fold in the browser, and have room
+for two texts at each edge; `dot` is for those who prefer graphviz.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from ..errors import ArgumentError, at_line, shown
 from .crossings import EFFORT
-from .geometry import Place, Point, Port, Sheet, Wire
+from .geometry import Sheet
 from .graph import Graph
 from .nesting import Nest, nest
 from .sheets import Arc, Item, draw_sheet
@@ -34,8 +34,9 @@ def layout(graph: Graph, open_boxes: set[str], direction: str = "right", digits:
     direction: where data flows, "right" or "down"; digits: of the numbers on it, as they decide how large things are.
 
     >>> from ftrans.pictures.graph import Edge, Graph, Node
-    >>> nodes = [Node("n0", "input", "x", "", "", aval((), "float64")), Node("n1", "computation", "y", "sin", "sin(x)", aval((), "float64"))]
-    >>> sheet = layout(Graph("f", "shapes", nodes, [Edge("n0", "n1", 0)]), set())[""]
+    >>> x = Node("n0", "input", "x", "", "", aval((), "float64"))
+    >>> y = Node("n1", "computation", "y", "sin", "sin(x)", aval((), "float64"))
+    >>> sheet = layout(Graph("f", "shapes", [x, y], [Edge("n0", "n1", 0)]), set())[""]
     >>> [place.rank for place in sheet.places], sheet.wires[0].edges
     ([0, 1], (0,))
     """
@@ -69,7 +70,7 @@ class Nested:
 
     def __init__(self, graph: Graph, found: Nest, opened: set[str], direction: str, digits: int) -> None:
         if direction not in DIRECTIONS:
-            raise ArgumentError(at_line(f"a picture cannot go {shown(direction)}", hint=f"direction is one of {', '.join(DIRECTIONS)}"))
+            raise ArgumentError(at_line(f"a picture cannot go {shown(direction)}", hint='direction is "right" or "down"'))
         self.graph, self.found, self.opened, self.direction = graph, found, opened, direction
         self.size = Sizes(graph, found, digits)
         self.chains: dict[str, list[str]] = {}

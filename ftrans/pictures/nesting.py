@@ -2,6 +2,8 @@
 
     graph = with_parts(graph, fold=60)     no box, and not the picture itself, holds more than about 60 things
     opened = open_boxes(graph, fold=60)    the boxes to draw open so that at most 60 nodes and folded boxes show
+
+All of these take time in proportion to the graph, so that 10,000 nodes are folded before anything is laid out.
 """
 
 from __future__ import annotations
@@ -84,11 +86,11 @@ def nest_without(graph: Graph, dropped: set[str]) -> Nest:
 def pairs_by_level(graph: Graph, found: Nest) -> dict[str, list[tuple[str, str]]]:
     """Each edge on the level where its ends are in different things: box -> (thing in it, thing in it)."""
     levels: dict[str, list[tuple[str, str]]] = {}
-    chains: dict[str, list[str]] = {}
+    chains: dict[str, list[str]] = {"": [""]}
 
     def chain(key: str) -> list[str]:  # from the outside in
         if key not in chains:
-            chains[key] = [*found.around(key)[::-1], key]
+            chains[key] = [*chain(found.parent[key]), key]
         return chains[key]
 
     for edge in graph.edges:
@@ -115,7 +117,7 @@ def cyclic_boxes(graph: Graph, found: Nest) -> list[str]:
 
 
 def open_boxes(graph: Graph, fold: int = 60) -> set[str]:
-    """The boxes to draw open: outer ones before inner ones and small ones before large ones, while at most `fold` nodes and folded boxes show."""
+    """The boxes to draw open: outer before inner and small before large ones, while at most `fold` nodes and folded boxes show."""
     children = nest(graph).children
     shown, opened = len(children[""]), set()
     waiting = [(len(children[key]), key) for key in children[""] if key in children]
@@ -133,8 +135,8 @@ def open_boxes(graph: Graph, fold: int = 60) -> set[str]:
 def with_parts(graph: Graph, fold: int = 60) -> Graph:
     """The graph with boxes of kind "part" added where one level holds more than `fold` nodes and boxes; itself where none does.
 
-    A part holds things that follow each other in the order of computation, so parts form no cycles; inputs, parameters and constants
-    that only one part uses are in it. It is labelled by its first and last result: `h … z`.
+    A part holds things that follow each other in the order of computation, so parts form no cycles; inputs, parameters and
+    constants that only one part uses are in it. It is labelled by its first and last result: `h … z`.
     """
     found = nest(graph)
     if max([len(keys) for keys in found.children.values()]) <= fold:
@@ -164,7 +166,7 @@ class Parts:
     """Cuts crowded levels into parts. made: the new boxes; moved: the new parent of what lies in them."""
 
     def __init__(self, graph: Graph, found: Nest, fold: int) -> None:
-        self.labels = {x.key: x.label for x in (*graph.nodes, *graph.boxes)}
+        self.labels = {node.key: node.label for node in graph.nodes} | {box.key: box.label for box in graph.boxes}
         self.sources = {node.key for node in graph.nodes if node.kind != "computation"}
         self.parent, self.fold = found.parent, max(fold, 4)
         self.made: dict[str, Box] = {}

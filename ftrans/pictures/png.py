@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import UnsupportedError, at_line
 from .geometry import Sheet
 from .graph import Graph
-from .scene import BACK, MARGIN, Line, Mark, Scene, Shape, Text, arrowhead, heading_text
+from .scene import BACK, Line, Mark, Scene, Shape, Text, arrowhead, heading_text
 from .svg import scene_of
 from .text import FAMILY
 
@@ -66,7 +66,9 @@ def pdf(
 def drawn(ending: str, dpi: float, graph: Graph, *options: Any) -> bytes:
     if mpl is None:
         raise UnsupportedError(
-            at_line(f"a picture as {ending.upper()} is drawn by matplotlib, which is not installed", hint='pip install "ftrans[draw]", or save it as .svg')
+            at_line(
+                f"{ending.upper()} is drawn by matplotlib, which is not installed", hint='pip install "ftrans[draw]", or write SVG'
+            )
         )
     scene = scene_of(graph, *options)
     dpi = min(dpi, 30000 * INCH / max(scene.width, scene.height))  # larger images are more than matplotlib can draw
@@ -77,7 +79,9 @@ def drawn(ending: str, dpi: float, graph: Graph, *options: Any) -> bytes:
     draw_scene(axes, scene)
     buffer = io.BytesIO()
     with mpl.rc_context({"pdf.fonttype": 42}):
-        canvas.print_figure(buffer, dpi=dpi, format=ending, facecolor=BACK, metadata={} if ending == "png" else {"CreationDate": None})
+        canvas.print_figure(
+            buffer, dpi=dpi, format=ending, facecolor=BACK, metadata={} if ending == "png" else {"CreationDate": None}
+        )
     return buffer.getvalue()
 
 
@@ -94,18 +98,19 @@ def draw_scene(axes: Any, scene: Scene) -> None:
 def draw(axes: Any, mark: Mark, x: float, y: float) -> None:
     """One mark, moved by (x, y)."""
     if isinstance(mark, Text):
-        style = {"weight": "bold" if mark.bold else "normal", "style": "italic" if mark.slanted else "normal"}
+        look = {"weight": "bold" if mark.bold else "normal", "style": "italic" if mark.slanted else "normal"}
         anchor = {"start": "left", "middle": "center", "end": "right"}[mark.anchor]
         turned = {"rotation": 90, "rotation_mode": "anchor"} if mark.turn else {}
         text = mark.text.replace("$", r"\$")  # not a formula
         axes.text(
             mark.x + x, mark.y + y, text, color=mark.colour, size=mark.size * POINT, ha=anchor, va="baseline",
-            family=FAMILY.split(", ")[:1], **style, **turned,
+            family=FAMILY.split(", ")[:1], **look, **turned,
         )  # fmt: skip
     elif isinstance(mark, Line):
         points = [(px + x, py + y) for px, py in mark.points]
         codes = [Path.MOVETO] + [Path.CURVE4] * (len(points) - 1)
-        axes.add_patch(PathPatch(Path(points, codes), facecolor="none", edgecolor=mark.stroke, linewidth=mark.thick * POINT, capstyle="butt"))
+        style = {"facecolor": "none", "edgecolor": mark.stroke, "linewidth": mark.thick * POINT, "capstyle": "butt"}
+        axes.add_patch(PathPatch(Path(points, codes), **style))
         if mark.arrow:
             axes.add_patch(Polygon([(px + x, py + y) for px, py in arrowhead(mark)], facecolor=mark.stroke, edgecolor="none"))
     else:
@@ -113,7 +118,8 @@ def draw(axes: Any, mark: Mark, x: float, y: float) -> None:
 
 
 def patch(s: Shape, x: float, y: float) -> Any:
-    style = {"facecolor": s.fill, "edgecolor": s.stroke, "linewidth": s.thick * POINT, "linestyle": (0, (4, 2.4)) if s.dash else "solid"}
+    style: dict[str, Any] = {"facecolor": s.fill, "edgecolor": s.stroke, "linewidth": s.thick * POINT}
+    style["linestyle"] = (0, (4, 2.4)) if s.dash else "solid"
     if s.kind == "ellipse":
         return Ellipse((s.x + x + s.width / 2, s.y + y + s.height / 2), s.width, s.height, **style)
     if s.kind == "polygon":

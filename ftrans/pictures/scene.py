@@ -1,23 +1,25 @@
 """A picture as shapes, lines and texts at absolute places: what `svg` and `png` write down in their own ways.
 
-    scene = Scene.of(graph, layout(graph, opened))
-    scene.groups        one for each node, folded box, open box and edge, with everything that belongs to it
+    scene = Scene(graph, layout(graph, opened), "right", digits=4)
+    scene.panels[0].groups      one for each node, folded box, open box and edge, with everything that belongs to it
 
-Colours are Okabe and Ito's (2008), which people with any colour vision can tell apart: blue for what is known before (local derivatives),
-vermillion for what is propagated (gradients, tangents). In black and white, propagated numbers are the slanted ones with an arrow.
+Colours are Okabe and Ito's (2008), which people with any colour vision can tell apart: blue for what is known before (local
+derivatives), vermillion for what is propagated (gradients, tangents). In black and white, propagated numbers are the slanted ones
+with an arrow.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from .geometry import Place, Point, Sheet, Wire
 from .graph import Edge, Graph
 from .nesting import nest
 from .sheets import PAD
-from .sizes import DOUBLE, HEAD, HEAD_SIZE, STACK, Sizes
+from .sizes import DOUBLE, HEAD_SIZE, STACK, Sizes
 from .text import EDGE_SIZE, LINE, SIZES, cut, edge_texts, sides, width_of
 
 INK, PALE, BACK = "#222222", "#6B7280", "#FFFFFF"
@@ -103,7 +105,7 @@ class Panel:
 def curve(points: Sequence[Point], down: bool) -> list[Point]:
     """The cubic pieces of a wire through these points: straight, or an S that starts and ends in the direction of the data."""
     found = [points[0]]
-    for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+    for (x0, y0), (x1, y1) in pairwise(points):
         if down:
             middle = (y0 + y1) / 2
             found += [(x0, middle), (x1, middle), (x1, y1)]
@@ -162,7 +164,8 @@ class Scene:
         return self.origin[box]
 
     def visible_kinds(self) -> dict[str, None]:
-        nodes, kinds = self.size.nodes, {}
+        nodes = self.size.nodes
+        kinds: dict[str, None] = {}
         for sheet in self.sheets.values():
             for place in sheet.places:
                 if place.key in nodes:
@@ -216,7 +219,14 @@ class Scene:
             inner = 2 * DOUBLE
             marks.append(node_shape(node.kind, x + DOUBLE, y + DOUBLE, place.width - inner, place.height - inner))
         marks += self.lines(place.key, side, x + place.width / 2, y + place.height / 2)
-        data = {"name": node.name, "value": node.value, "op": node.op, "text": node.text, "aval": repr(node.aval), "where": node.where}
+        data = {
+            "name": node.name,
+            "value": node.value,
+            "op": node.op,
+            "text": node.text,
+            "aval": repr(node.aval),
+            "where": node.where,
+        }
         data |= {"output": node.output} if node.output else {}
         data |= {role: getattr(node, role) for role in ("tangent", "gradient") if shows(side, role)}
         return Group(f"node {node.kind}" + (" result" if node.output else ""), node.key, node_title(node), marks, data)
@@ -253,7 +263,8 @@ class Scene:
         return next((box for box in self.found.around(key)[-2::-1] if box not in self.sheets), key)
 
     def edge(self, numbers: list[int], a: str, b: str, wires: dict[tuple[str, int], Wire], side: str) -> Group:
-        first, marks = self.graph.edges[numbers[0]], []
+        first = self.graph.edges[numbers[0]]
+        marks: list[Mark] = []
         for (box, _), wire in wires.items():
             x, y = self.origin[box]
             points = [(px + x, py + y) for px, py in wire.points]
@@ -365,7 +376,10 @@ def swatch_shapes(kind: str, x: float, y: float) -> list[Shape]:
     if kind == "result":
         return [node_shape("computation", x, y, 20, 13), node_shape("computation", x + 2.5, y + 2.5, 15, 8)]
     if kind == "folded":
-        return [Shape("rect", x + 2, y + 2, 18, 11, BACK, PALE, 1.0, round=3), Shape("rect", x, y, 18, 11, FOLDED_FILL, INK, round=3)]
+        return [
+            Shape("rect", x + 2, y + 2, 18, 11, BACK, PALE, 1.0, round=3),
+            Shape("rect", x, y, 18, 11, FOLDED_FILL, INK, round=3),
+        ]
     shape = node_shape(kind, x, y, 20, 13)
     shape.round = min(shape.round, 3.0)
     return [shape]

@@ -1,7 +1,8 @@
 """One sheet: `draw_sheet` places the things in one box in layers and leads the wires between them.
 
-All is computed along and across the direction of the data, and turned to x and y at the end. A wire runs straight through the whole depth of every
-layer it passes, in a lane of its own, and changes lanes only between layers, where nothing else is: so it meets no place and no label.
+All is computed along and across the direction of the data, and turned to x and y at the end. A wire runs straight through the
+whole depth of every layer it passes, in a lane of its own, and changes lanes only between layers, where nothing else is: so it
+meets no place and no label.
 """
 
 from __future__ import annotations
@@ -48,7 +49,9 @@ class Arc:
     label: Size | None = None
 
 
-def draw_sheet(box: str, items: list[Item], arcs: list[Arc], direction: str, title: float = 0.0, effort: int = crossings.EFFORT) -> Sheet:
+def draw_sheet(
+    box: str, items: list[Item], arcs: list[Arc], direction: str, title: float = 0.0, effort: int = crossings.EFFORT
+) -> Sheet:
     """Items and arcs as a sheet. The arcs must form no cycle. title: how long the label of the box is; effort: spent on crossings."""
     return Sketch(items, arcs, direction, effort).sheet(box, title)
 
@@ -138,8 +141,9 @@ class Sketch:
             if relative:
                 start, end = start / (self.across[chain[0]] or 1), end / (self.across[chain[-1]] or 1)
             last = len(chain) - 1 - step
-            for k in range(0, last + 1, step):
-                links.append((chain[k], chain[k + step], start if k == 0 else 0.0, end if k == last else 0.0))
+            links += [
+                (chain[k], chain[k + step], start if k == 0 else 0.0, end if k == last else 0.0) for k in range(0, last + 1, step)
+            ]
         return links
 
     def spread(self) -> None:
@@ -186,7 +190,9 @@ class Sketch:
         made = Sheet(box, width, height)
         step = 2 if self.doubled else 1
         for v, item in enumerate(self.items):
-            x, y = self.turned((self.left[self.rank[v]] + self.right[self.rank[v]] - self.along[v]) / 2, self.y[v] - self.across[v] / 2)
+            x, y = self.turned(
+                (self.left[self.rank[v]] + self.right[self.rank[v]] - self.along[v]) / 2, self.y[v] - self.across[v] / 2
+            )
             made.places.append(Place(item.key, x, y, item.width, item.height, self.rank[v] // step))
         made.ports += [Port(key, self.turned(0.0, self.y[v]), True) for key, v in zip(self.enter, self.first, strict=True)]
         made.ports += [Port(key, self.turned(end, self.y[v]), False) for key, v in zip(self.leave, self.last, strict=True)]
@@ -207,7 +213,10 @@ class Sketch:
         for v in chain[1:-1]:
             line += [(self.left[self.rank[v]], self.y[v]), (self.right[self.rank[v]], self.y[v])]
         y = self.y[b] + end
-        line += [(self.left[self.rank[b]] - (0.0 if arc.leaves else LEAD), y), ((self.left[self.rank[b]] + self.right[self.rank[b]] - self.along[b]) / 2, y)]
+        line += [
+            (self.left[self.rank[b]] - (0.0 if arc.leaves else LEAD), y),
+            ((self.left[self.rank[b]] + self.right[self.rank[b]] - self.along[b]) / 2, y),
+        ]
         label = None
         if arc.label:
             v = chain[-2]

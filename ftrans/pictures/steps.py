@@ -1,7 +1,7 @@
 """A jaxpr as the steps that a reader of the program would count: one for each value that means something.
 
-What only changes a type or spreads a number (x + 1 as an array's x + [1, 1, 1]) is taken into the step that needs it. A step is a small
-jaxpr, its `form`, over the operands of its main operation; values and derivatives are computed by forms.
+What only changes a type or spreads a number is taken into the step that needs it. A step is a small jaxpr, its `form`, over the
+operands of its main operation; values and derivatives are computed by forms.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Which loops and branches an instruction of the user's code lies in, and which pass of them is running.
 
-A trace sees a Python loop unrolled. `Sources` finds the loops and `if`s around an instruction in the syntax tree of its file; a `Flow`
-follows one call of a function from equation to equation and says when another pass has begun: when a loop variable holds another
-object, or when the code was there before.
+A trace sees a Python loop unrolled. `Sources` finds the loops and `if`s around an instruction in the syntax tree of its file; a
+`Flow` follows one call of a function from equation to equation and says when another pass has begun: when a loop variable holds
+another object, or when the code was there before.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..errors import short_path
 
 COMPREHENSIONS = {ast.ListComp: "<listcomp>", ast.SetComp: "<setcomp>", ast.DictComp: "<dictcomp>", ast.GeneratorExp: "<genexpr>"}
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-FOR_ITER, CACHE = dis.opmap["FOR_ITER"], dis.opmap["CACHE"]  # an instruction that called Python may stand at a cache entry of its own
+FOR_ITER, CACHE = dis.opmap["FOR_ITER"], dis.opmap["CACHE"]  # a frame may stand at a cache entry behind its instruction
 LONG = 40  # characters of source that a label shows
 
 Range = tuple[int, int, int, int]  # first line, first column, last line, column after the last
@@ -120,7 +120,7 @@ class Sources:
         return found
 
     def find_controls(self, code: CodeType, lasti: int, takes: bool) -> list[Control]:
-        """`takes`: it is the instruction that takes the next element, which stands at the whole loop (3.11) or at what is walked."""
+        """`takes`: it takes the next element of a loop; it stands at the whole loop (3.11) or at what is walked (3.13)."""
         chain: list[Control] = []
         at = self.range(code, lasti)
         for node, inner in self.enclosing(code, lasti):

@@ -1,8 +1,8 @@
 """`svg(graph)`: the picture as a standalone SVG file, which programs can read as well as people.
 
-Its structure is that of graphviz's SVG: `<g class="node computation" id="n2">` and `<g class="edge" id="e1">`, each with a `<title>`
-(`b->c` for an edge); the numbers are in attributes at full precision: `data-name`, `data-value`, `data-gradient`, `data-tangent` of nodes,
-`data-source`, `data-target`, `data-index`, `data-local`, `data-gradient`, `data-tangent` of edges.
+Its structure is that of graphviz's SVG: `<g class="node computation" id="n2">` and `<g class="edge" id="e1">`, each with a
+`<title>`, `b->c` for an edge. The numbers are in attributes, to their last digit: `data-name`, `data-value`, `data-gradient` and
+`data-tangent` of nodes, `data-source`, `data-target`, `data-index`, `data-local`, `data-gradient` and `data-tangent` of edges.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from .nesting import with_parts
 from .scene import BACK, Group, Line, Mark, Panel, Scene, Shape, arrowhead, heading_text
 from .text import FAMILY, summary
 
-HEAD = """<svg xmlns="http://www.w3.org/2000/svg" class="ftrans" width="{w}" height="{h}" viewBox="0 0 {w} {h}" font-family="{family}">
+HEAD = """\
+<svg xmlns="http://www.w3.org/2000/svg" class="ftrans" width="{w}" height="{h}" viewBox="0 0 {w} {h}" font-family="{family}">
 <title>{title}</title>
 """
 
@@ -38,8 +39,8 @@ def svg(
 
     sheets: where everything is (`layout`), if that is computed already; with the same direction and digits.
     open_boxes: the boxes drawn open; chosen by `fold` if not given.
-    fold: at most so many nodes and folded boxes show: boxes are opened from the outside in, smaller ones first, while that holds. Where
-        a level holds more by itself, neighbours in the order of computation are put in boxes first (`nesting.with_parts`).
+    fold: at most so many nodes and folded boxes show: boxes are opened from the outside in, smaller ones first, while that holds.
+        Where a level holds more by itself, neighbours in the order of computation are put in boxes first (`nesting.with_parts`).
     direction: where data flows, "right" or "down"; digits: significant digits of the numbers in view.
 
     >>> from ftrans.pictures.graph import Edge, Graph, Node
@@ -117,13 +118,15 @@ def mark_text(mark: Mark) -> str:
     style = ' font-weight="bold"' * mark.bold + ' font-style="italic"' * mark.slanted
     turned = f' transform="rotate(-90 {digit(mark.x)} {digit(mark.y)})"' if mark.turn else ""
     where = f'x="{digit(mark.x)}" y="{digit(mark.y)}" text-anchor="{mark.anchor}"'
-    return f'<text {where} font-size="{digit(mark.size)}" fill="{mark.colour}"{style}{turned} xml:space="preserve">{escape(clean(mark.text))}</text>\n'
+    look = f'font-size="{digit(mark.size)}" fill="{mark.colour}"{style}{turned} xml:space="preserve"'
+    return f"<text {where} {look}>{escape(clean(mark.text))}</text>\n"
 
 
 def shape_text(s: Shape) -> str:
     style = f'fill="{s.fill}" stroke="{s.stroke}" stroke-width="{digit(s.thick)}"' + ' stroke-dasharray="5 3"' * s.dash
     if s.kind == "ellipse":
-        where = f'cx="{digit(s.x + s.width / 2)}" cy="{digit(s.y + s.height / 2)}" rx="{digit(s.width / 2)}" ry="{digit(s.height / 2)}"'
+        rx, ry = s.width / 2, s.height / 2
+        where = f'cx="{digit(s.x + rx)}" cy="{digit(s.y + ry)}" rx="{digit(rx)}" ry="{digit(ry)}"'
     elif s.kind == "polygon":
         where = f'points="{" ".join([pair(point) for point in s.points])}"'
     else:
@@ -133,7 +136,8 @@ def shape_text(s: Shape) -> str:
 
 def line_text(line: Line) -> str:
     steps = [f"C{' '.join([pair(p) for p in line.points[k : k + 3]])}" for k in range(1, len(line.points), 3)]
-    path = f'<path d="M{pair(line.points[0])}{"".join(steps)}" fill="none" stroke="{line.stroke}" stroke-width="{digit(line.thick)}"/>\n'
+    look = f'fill="none" stroke="{line.stroke}" stroke-width="{digit(line.thick)}"'
+    path = f'<path d="M{pair(line.points[0])}{"".join(steps)}" {look}/>\n'
     if not line.arrow:
         return path
     return path + f'<polygon points="{" ".join([pair(point) for point in arrowhead(line)])}" fill="{line.stroke}"/>\n'

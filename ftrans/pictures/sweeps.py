@@ -1,7 +1,7 @@
 """The numbers in a picture: forward values, tangents, local derivatives, and what flows back along every edge.
 
-The gradient is the one `grad` computes, by the same passes: every use of a value gets a further operand, a perturbation of zero, and the
-gradient by these is what the edges carry. Tangents are the `jvp` rules, step by step.
+The gradient is the one `grad` computes, by the same passes: every use of a value gets a further operand, a perturbation of zero,
+and the gradient by these is what the edges carry. Tangents are the `jvp` rules, step by step.
 """
 
 from __future__ import annotations
@@ -49,9 +49,7 @@ def forward_values(steps: Sequence[Step], known: dict[int, Any]) -> dict[int, An
     return values
 
 
-def tangents_of(
-    steps: Sequence[Step], values: dict[int, Any], moved: dict[int, Any]
-) -> tuple[dict[int, Any], dict[Use, Any]]:
+def tangents_of(steps: Sequence[Step], values: dict[int, Any], moved: dict[int, Any]) -> tuple[dict[int, Any], dict[Use, Any]]:
     """The tangent of every variable that moves when the inputs move by `moved`, and what each operand contributes to it."""
     dots = dict(moved)
     parts: dict[Use, Any] = {}

@@ -29,7 +29,8 @@ SPELLED = 4  # an array of at most so many elements is spelled out
 WIDTHS = {
     c: width / 100
     for width, characters in {
-        28: "'ijl", 30: "IJ", 32: " ,.·", 34: "/:;\\|", 36: "f-", 40: "()[]t!²³ⁿ¹₀₁₂ᵀ", 46: 'r"', 53: "*_`°sz∂?⁻", 55: "cεζ", 58: "FkχL",
+        28: "'ijl", 30: "IJ", 32: " ,.·", 34: "/:;\\|", 36: "f-", 40: "()[]t!²³ⁿ¹₀₁₂ᵀ", 46: 'r"', 53: "*_`°sz∂?⁻", 55: "cεζ",
+        58: "FkχL",
         60: "vxyγλŷPπτ", 63: "TYaoδθeESbdghnpquηρσΣ", 64: "$0123456789{}βμ√", 67: "Kαφψ∑", 70: "AVΔBRXZC", 76: "UHNΩ∏", 79: "DG&OQ",
         84: "w∞#+<=>^~ω×−÷≤≥≠→←↑↓", 87: "M∈", 100: "%mW@…",
     }.items()
@@ -55,7 +56,8 @@ def width_of(text: str, size: float, bold: bool = False) -> float:
     >>> width_of("", 12.0), width_of("00", 100.0)
     (0.0, 128.0)
     """
-    return sum([WIDTHS.get(c) or (1.0 if unicodedata.east_asian_width(c) in "WF" else 0.7) for c in text]) * size * (BOLD if bold else 1.0)
+    units = sum([WIDTHS.get(c) or (1.0 if unicodedata.east_asian_width(c) in "WF" else 0.7) for c in text])
+    return units * size * (BOLD if bold else 1.0)
 
 
 def cut(text: str, longest: int = LONGEST) -> str:
@@ -190,7 +192,7 @@ def box_lines(graph: Graph, box: Box, count: int, returned: list[Node], side: st
 
 
 def edge_texts(graph: Graph, number_of_edge: int, side: str, digits: int = 4) -> tuple[str, str]:
-    """What is written at an edge: the local derivative, and the gradient (side "reverse") or tangent ("forward") that goes along it."""
+    """What is written at an edge: its local derivative, and the gradient (side "reverse") or tangent ("forward") along it."""
     edge = graph.edges[number_of_edge]
     if side not in ("forward", "reverse"):
         return "", ""

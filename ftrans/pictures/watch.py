@@ -1,7 +1,7 @@
 """Watch the user's code while it is traced: which calls, loops and branches an equation lies in, and what its result is called.
 
     watch = Watch(sources, fun)
-    with watch:                       # in an open trace: a profile function of Python's is set; the previous one comes back, also after an error
+    with watch:                       # in an open trace; sets Python's profile function, and puts the previous one back
         f(*tracers)
     watch.paths[k]                    # the scopes around equation k, the outermost first
     watch.names[variable]             # what the user calls it
@@ -207,7 +207,7 @@ def root_codes(fun: Any) -> set[int]:
     """The ids of the code of the drawn function itself, which gets no box: below wrappers, partial, methods, callable objects."""
     found: set[int] = set()
     while fun is not None:
-        code = getattr(fun, "__code__", None) or getattr(getattr(type(fun), "__call__", None), "__code__", None)
+        code = getattr(fun, "__code__", None) or getattr(vars(type(fun)).get("__call__"), "__code__", None)
         if code is not None:
             found.add(id(code))
         fun = getattr(fun, "__wrapped__", None) or getattr(fun, "func", None) or getattr(fun, "__func__", None)

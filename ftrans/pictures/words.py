@@ -24,7 +24,9 @@ WORDS = {
 }  # fmt: skip
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 # Parameters that say nothing to a reader, or that are written in a way of their own.
-HIDDEN = {"check", "scalar", "unique", "result", "into", "batched", "order", "dtype", "shape", "items", "perm", "n", "count", "stable"}
+HIDDEN = {
+    "check", "scalar", "unique", "result", "into", "batched", "order", "dtype", "shape", "items", "perm", "n", "count", "stable",
+}  # fmt: skip
 PLAIN = {"strides": 1, "dilation": 1, "groups": 1, "padding": 0}  # what these are where a person would not write them
 
 
@@ -114,7 +116,8 @@ def product(op: Any, operands: Sequence[str], avals: Sequence[Aval]) -> tuple[st
     last, first = (x.ndim - 1,), (max(y.ndim - 2, 0),)
     if not op.x_batch and op.x_contract == last and op.y_contract == first and y.ndim <= 2:
         return "@", f"{operands[0]} @ {operands[1]}"
-    if op.x_batch == tuple(range(x.ndim - 2)) == op.y_batch and x.ndim == y.ndim and (op.x_contract, op.y_contract) == (last, first):
+    batches = x.ndim == y.ndim and op.x_batch == tuple(range(x.ndim - 2)) == op.y_batch
+    if batches and (op.x_contract, op.y_contract) == (last, first):
         return "@", f"{operands[0]} @ {operands[1]}"
     axes = [list(op.x_contract), list(op.y_contract)]
     return "tensordot", f"tensordot({operands[0]}, {operands[1]}, {axes})"
@@ -142,7 +145,7 @@ def item_text(item: Any, size: int) -> str:
 
 def number_text(value: Any) -> str:
     """A number of the program: 2.0 as 2, others as NumPy prints them."""
-    scalar = np.asarray(value)[()]
+    scalar: Any = np.asarray(value)[()]
     if isinstance(scalar, np.floating) and np.isfinite(scalar) and scalar == np.round(scalar) and abs(scalar) < 1e6:
         text = str(int(scalar))
     elif isinstance(scalar, np.inexact):

@@ -187,7 +187,7 @@ class Picture {
     const nodes = model.members.get(item.key) ?? [];
     const known = item.kind === "box" ? nodes.every((node) => sweep.knows(node, step)) : nodes.some((node) => sweep.knows(node, step));
     if (near && item.kind === "box") {
-      const back = sweep.stepOfBox(item.key) <= step;
+      const back = sweep.passed.get(item.key) <= step;
       const lines = this.sideOf(model.boxes.get(item.key).lines);
       const hidden = (role, k) => (role === "gradient" ? !back : k > 1 && !known); // a label and the number of nodes are always there
       this.setLines(element, lines.map(([text, role], k) => [hidden(role, k) ? "" : text, role]), { w: item.w - STACK, h: item.h - STACK });

@@ -293,7 +293,7 @@ class App {
   key(event) {
     const at = event.target;
     if (event.ctrlKey || event.metaKey || event.altKey || ["INPUT", "SELECT"].includes(at.tagName)) return;
-    if (["Enter", " "].includes(event.key) && at.tagName === "BUTTON") return;
+    if (["Enter", " "].includes(event.key) && ["BUTTON", "SUMMARY"].includes(at.tagName)) return;
     const item = at.closest?.(".node, .box, .frame");
     const pan = 60;
     const action = {

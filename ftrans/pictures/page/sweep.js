@@ -1,7 +1,7 @@
 // The forward and the backward sweep, step by step, and each step in words: `new Sweep(model, scene)`.
 //
 // A step is {phase, unit, nodes, edges}: the visible place it belongs to, the nodes whose values it computes (forward), the
-// edges along which it sends gradients back (backward). A folded box is one step. Between steps the state follows from
+// edges along which it sends gradients back (backward). A folded box is one step. What is known after a step follows from
 // `computed` (node -> step) and `flowed` (edge -> step) alone, so one can jump to any step.
 
 class Sweep {
@@ -14,10 +14,12 @@ class Sweep {
     if (["reverse", "both"].includes(model.mode)) this.backward();
     this.computed = new Map();
     this.flowed = new Map();
+    this.passed = new Map(); // unit -> the last step in which the backward sweep was at it
     for (const [k, step] of this.steps.entries()) {
       if (step.phase !== "backward") for (const node of step.nodes) this.computed.set(node.key, k);
       else for (const edge of step.edges) this.flowed.set(edge.id, k);
     }
+    for (const [k, { phase, unit }] of this.steps.entries()) if (phase === "backward") this.passed.set(unit, k);
     this.seeded = this.steps.findIndex((step) => step.phase === "backward");
   }
 
@@ -78,12 +80,6 @@ class Sweep {
   /** The step in which the value of this node, or with `edge` the gradient along this edge, appears; -1 where there is none. */
   stepOf(node, edge) {
     return (edge ? this.flowed.get(edge.id) : this.computed.get(node.key)) ?? -1;
-  }
-
-  /** The step in which the backward sweep has passed a folded box. */
-  stepOfBox(key) {
-    const step = this.steps.findLastIndex(({ unit, phase }) => unit === key && phase === "backward");
-    return step < 0 ? Infinity : step;
   }
 
   /** A step as a sentence. */
