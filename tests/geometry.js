@@ -20,14 +20,28 @@
     }
   }
 
-  const ends = new Map(model.edges.map((edge) => [edge.id, []]));
-  const line = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  for (const wire of wires) {
-    line.setAttribute("d", path(wire.points, app.scene.down));
-    for (let s = 0; s <= line.getTotalLength(); s += 2) {
-      const { x, y } = line.getPointAtLength(s);
-      for (const i of solid) if (touches([x, y], i, -0.3)) wrong.push(`a wire of the edges ${wire.edges} goes through ${i.key}`);
+  // Points along SVG path data of M, L and C, close enough to hit anything that the line crosses.
+  const along = (data) => {
+    const found = [];
+    let from = null;
+    for (const [, kind, numbers] of data.matchAll(/([MLC])([^MLC]*)/g)) {
+      const flat = numbers.trim().split(" ").map(Number);
+      const [p1, p2, to] = kind === "C" ? [flat.slice(0, 2), flat.slice(2, 4), flat.slice(4)] : [from, flat, flat];
+      const steps = kind === "M" ? 0 : Math.ceil(Math.hypot(to[0] - from[0], to[1] - from[1]) / 5);
+      for (let k = 1; k <= steps; k++) {
+        const [t, u] = [k / steps, 1 - k / steps];
+        const cubic = (i) => u ** 3 * from[i] + 3 * u * u * t * p1[i] + 3 * u * t * t * p2[i] + t ** 3 * to[i];
+        found.push([cubic(0), cubic(1)]);
+      }
+      from = to;
     }
+    return found;
+  };
+  const ends = new Map(model.edges.map((edge) => [edge.id, []]));
+  for (const wire of wires) {
+    const close = solid.filter((i) => i.x <= wire.x + wire.w && wire.x <= i.x + i.w && i.y <= wire.y + wire.h && wire.y <= i.y + i.h);
+    const line = close.length ? along(path(wire.points, app.scene.down)) : [];
+    for (const i of close) if (line.some((p) => touches(p, i, -0.3))) wrong.push(`a wire of the edges ${wire.edges} goes through ${i.key}`);
     for (const id of wire.edges) ends.get(id).push(wire.points[0], wire.points.at(-1));
   }
 

@@ -486,7 +486,7 @@ def random_graph(seed: int) -> Graph:
 
 @pytest.mark.parametrize("direction", ["right", "down"])
 def test_random_graphs_unfold_without_crossing_places(show, direction):
-    for seed in range(8):
+    for seed in range(5):
         page = show(random_graph(seed), direction=direction)
         boxes = page.run("[...app.model.boxes.keys()]")
         for k in range(4):
@@ -496,10 +496,10 @@ def test_random_graphs_unfold_without_crossing_places(show, direction):
             assert page.run("app.sweep.computed.size === app.model.nodes.size")
 
 
-@pytest.mark.parametrize("graph", [Graph("empty", "values"), Graph("one", "reverse", [Node("n0", "input", "x", "", "", SCALAR)])])
-def test_hardly_anything_to_show(show, graph):
-    page = show(graph)
-    assert page.count("#world .node") == len(graph.nodes)
+@pytest.mark.parametrize("count", [0, 1])
+def test_hardly_anything_to_show(show, count):
+    page = show(Graph("f", "reverse", [Node("n0", "input", "x", "", "", SCALAR)][:count]))
+    assert page.count("#world .node") == count
     for key in ("0", "ArrowRight", " ", "End", "/", "Enter", "Escape"):
         page.press(key)
     page.run("app.openTo(Infinity)")

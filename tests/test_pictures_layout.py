@@ -6,6 +6,7 @@ import json
 import random
 import shutil
 import subprocess
+from itertools import combinations, permutations
 
 import numpy as np
 import pytest
@@ -38,7 +39,8 @@ def random_graph(seed: int, n: int, mode: str = "reverse", boxes: int = 0, near:
         kind = "computation" if k >= sources else draw.choice(["input", "parameter", "constant"])
         text = f"f{k}(·)" * (k >= sources)
         output = "result" if k == n - 1 else ""
-        graph.nodes.append(Node(f"n{k}", kind, f"v{k}", "", text, SCALAR, output=output, value=draw.gauss(0, 3), gradient=draw.gauss(0, 1)))
+        value, gradient = draw.gauss(0, 3), draw.gauss(0, 1)
+        graph.nodes.append(Node(f"n{k}", kind, f"v{k}", "", text, SCALAR, output=output, value=value, gradient=gradient))
         for index in range(draw.choice([1, 2, 2, 3]) if k >= sources else 0):
             low = max(0, k - near) if draw.random() < 0.8 else 0
             graph.edges.append(Edge(f"n{draw.randrange(low, k)}", f"n{k}", index, draw.gauss(0, 1), 0.5, draw.gauss(0, 1)))
@@ -62,7 +64,8 @@ def add_boxes(graph: Graph, draw: random.Random, low: int, high: int, parent: st
 
 @st.composite
 def graphs(draw: st.DrawFn) -> tuple[Graph, set[str]]:
-    graph = random_graph(draw(st.integers(0, 10**6)), draw(st.integers(2, 40)), draw(st.sampled_from(["shapes", "reverse", "both"])), draw(st.integers(0, 4)))
+    mode = draw(st.sampled_from(["shapes", "reverse", "both"]))
+    graph = random_graph(draw(st.integers(0, 10**6)), draw(st.integers(2, 40)), mode, draw(st.integers(0, 4)))
     return graph, {box.key for box in graph.boxes if draw(st.booleans())}
 
 
@@ -121,7 +124,8 @@ def check_wire(sheet: Sheet, places: dict[str, Place], wire: Wire, direction: st
     ahead = [point[along] for point in wire.points]
     assert ahead == sorted(ahead)
     assert ahead[0] < ahead[-1]
-    for key, port, enters, point in ((wire.source, wire.enters, True, wire.points[0]), (wire.target, wire.leaves, False, wire.points[-1])):
+    ends = (wire.source, wire.enters, True, wire.points[0]), (wire.target, wire.leaves, False, wire.points[-1])
+    for key, port, enters, point in ends:
         if port:
             found = next(port for port in sheet.ports if (port.key, port.enters) == (key, enters))
             assert np.allclose(found.at, point)
@@ -194,3 +198,318 @@ def test_a_sheet_for_every_box(drawn: tuple[Graph, set[str]], direction: str) ->
             for key, port, enters in ((wire.target, wire.leaves, True), (wire.source, wire.enters, False)):
                 if not port and key in sheets:  # the box at its end has a port for its value
                     assert (graph.edges[wire.edges[0]].source, enters) in {(p.key, p.enters) for p in sheets[key].ports}
+
+
+# --- the tester catches faults
+
+
+@pytest.mark.parametrize("fault", ["overlap", "through", "backwards", "loose"])
+def test_the_laws_can_fail(fault: str) -> None:
+    graph = random_graph(3, 12)
+    sheet = layout(graph, set())[""]
+    sizes = Sizes(graph, nest(graph), 4)
+    check_sheet(sheet, sizes, "right")
+    wire = sheet.wires[0]
+    if fault == "overlap":
+        sheet.places[0].x, sheet.places[0].y = sheet.places[1].x, sheet.places[1].y
+    elif fault == "through":
+        other = next(place for place in sheet.places if place.key not in (wire.source, wire.target) and place.rank > 0)
+        wire.points.insert(1, (wire.points[0][0] + 1, other.y + other.height / 2))
+        wire.points.insert(2, (wire.points[-1][0] + 9999, other.y + other.height / 2))
+    elif fault == "backwards":
+        wire.points.reverse()
+    else:
+        wire.points[-1] = (wire.points[-1][0] - 3, wire.points[-1][1])
+    with pytest.raises(AssertionError):
+        check_sheet(sheet, sizes, "right")
+
+
+# --- the phases
+
+
+@QUICK
+@given(st.integers(0, 10**6), st.integers(2, 30))
+def test_layers_are_as_short_as_any(seed: int, n: int) -> None:
+    arcs = [(int(edge.source[1:]), int(edge.target[1:])) for edge in random_graph(seed, n).edges]
+    found = ranks(n, arcs)
+    assert all(found[u] < found[v] for u, v in arcs)
+    assert sorted(set(found)) == list(range(max(found) + 1))
+    longest = longest_paths(n, arcs, (), ())
+    assert sum(found[v] - found[u] for u, v in arcs) <= sum(longest[v] - longest[u] for u, v in arcs)
+    # no set of vertices {v and all that must move along} can shift by one and gain: checked vertex by vertex
+    for v in range(n):
+        before, after = [u for u, w in arcs if w == v], [w for u, w in arcs if u == v]
+        free_left = found[v] > 0 and all(found[u] < found[v] - 1 for u in before)
+        free_right = bool(after) and all(found[w] > found[v] + 1 for w in after)
+        assert not (free_left and len(before) > len(after))
+        assert not (free_right and len(after) > len(before))
+
+
+def test_ports_have_the_first_and_the_last_layer_to_themselves() -> None:
+    found = ranks(5, [(3, 0), (0, 1), (1, 2), (0, 4)], first=[3], last=[4])
+    assert found[3] == 0
+    assert found[4] == max(found)
+    assert sorted(found) == [0, 1, 2, 3, 4]
+
+
+def crossings_of(layers: list[list[int]], links: list[crossings.Link]) -> int:
+    place = {v: (rank, k) for rank, layer in enumerate(layers) for k, v in enumerate(layer)}
+    pairs = combinations([(place[u], place[v]) for u, v, _, _ in links], 2)
+    return sum(a[0] == c[0] and (a[1] - c[1]) * (b[1] - d[1]) < 0 for (a, b), (c, d) in pairs)
+
+
+@QUICK
+@given(st.integers(0, 10**6), st.integers(2, 5), st.integers(1, 6))
+def test_the_order_of_layers_keeps_all_vertices_and_counts_right(seed: int, depth: int, width: int) -> None:
+    draw = random.Random(seed)
+    layers = [list(range(k * width, (k + 1) * width)) for k in range(depth)]
+    links = [(draw.choice(a), draw.choice(b), 0.0, 0.0) for a, b in zip(layers, layers[1:], strict=False) for _ in range(2 * width)]
+    found = crossings.order(layers, links)
+    assert [sorted(layer) for layer in found] == layers
+    search = crossings.Search(depth * width, links)
+    for layer in found:
+        search.settle(layer)
+    assert search.count(found) == crossings_of(found, links) <= crossings_of(layers, links)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_small_order_is_the_best_there_is(seed: int) -> None:
+    draw = random.Random(seed)
+    layers = [[0, 1, 2, 3], [4, 5, 6, 7]]
+    links = [(draw.randrange(4), 4 + draw.randrange(4), 0.0, 0.0) for _ in range(8)]
+    best = min(crossings_of([list(a), list(b)], links) for a in permutations(layers[0]) for b in permutations(layers[1]))
+    assert crossings_of(crossings.order(layers, links), links) == best
+
+
+def test_a_tree_and_a_grid_have_no_crossings() -> None:
+    tree = [(v, 2 * v + k, 0.0, 0.0) for v in range(1, 16) for k in (0, 1)]
+    layers = [list(range(2**k, 2 ** (k + 1))) for k in range(5)]
+    draw = random.Random(1)
+    for layer in layers:
+        draw.shuffle(layer)
+    assert crossings_of(crossings.order(layers, tree), tree) == 0
+
+
+@QUICK
+@given(st.integers(0, 10**6), st.integers(2, 6), st.integers(1, 6))
+def test_coordinates_keep_order_and_distance(seed: int, depth: int, width: int) -> None:
+    draw = random.Random(seed)
+    layers = [list(range(k * width, (k + 1) * width)) for k in range(depth)]
+    pairs = zip(layers, layers[1:], strict=False)
+    links = [(draw.choice(a), draw.choice(b), draw.uniform(-5, 5), draw.uniform(-5, 5)) for a, b in pairs for _ in range(2 * width)]
+    size = [draw.uniform(0, 50) for _ in range(depth * width)]
+    bend = [draw.random() < 0.5 for _ in size]
+    y = coordinates.across(layers, size, links, bend, 10.0)
+    for layer in layers:
+        for u, v in zip(layer, layer[1:], strict=False):
+            gap = 5.0 if bend[u] and bend[v] else 10.0
+            assert y[v] - y[u] >= (size[u] + size[v]) / 2 + gap - TINY
+
+
+def test_a_chain_is_drawn_as_a_straight_line() -> None:
+    graph = Graph("f", "shapes", [Node(f"n{k}", "computation", "x", "", "", SCALAR) for k in range(30)])
+    graph.edges = [Edge(f"n{k}", f"n{k + 1}", 0) for k in range(29)]
+    sheet = layout(graph, set())[""]
+    assert len({round(place.y + place.height / 2, 6) for place in sheet.places}) == 1
+    assert all(len(wire.points) == 2 for wire in sheet.wires)
+
+
+def test_parallel_edges_and_fan_out_are_apart() -> None:
+    graph = Graph("f", "shapes", [Node(f"n{k}", "computation", "x", "", "", SCALAR) for k in range(3)])
+    graph.edges = [Edge("n0", "n1", 0), Edge("n0", "n1", 1), Edge("n1", "n2", 0)]
+    first, second = [sampled(curve(wire.points, False)) for wire in layout(graph, set())[""].wires[:2]]
+    assert abs(first[-1, 1] - second[-1, 1]) > 5
+    assert np.abs(np.median(first[:, 1]) - np.median(second[:, 1])) > 5
+
+
+def geometric_crossings(lines: list[tuple[str, str, np.ndarray]]) -> int:
+    """How often drawn lines without a common end cross."""
+
+    def side(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
+        return (b[..., 0] - a[..., 0]) * (c[..., 1] - a[..., 1]) - (b[..., 1] - a[..., 1]) * (c[..., 0] - a[..., 0])
+
+    total = 0
+    for (a, b, first), (c, d, second) in combinations(lines, 2):
+        if not {a, b} & {c, d}:
+            p, q, r, s = first[:-1, None], first[1:, None], second[None, :-1], second[None, 1:]
+            total += int(((side(p, q, r) * side(p, q, s) < 0) & (side(r, s, p) * side(r, s, q) < 0)).sum())
+    return total
+
+
+def drawn_by_graphviz(graph: Graph, sheet: Sheet) -> list[tuple[str, str, np.ndarray]]:
+    sizes = "".join(
+        f'{p.key} [shape=box, fixedsize=true, label="", width={p.width / 72}, height={p.height / 72}];' for p in sheet.places
+    )
+    source = f"digraph {{ rankdir=LR; {sizes} {''.join(f'{edge.source} -> {edge.target};' for edge in graph.edges)} }}"
+    done = subprocess.run(["dot", "-Tjson"], input=source, capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    names = [thing["name"] for thing in found["objects"]]
+    lines = []
+    for edge in found["edges"]:
+        points = [tuple(map(float, pair.split(","))) for pair in edge["pos"].split() if pair[0] != "e"]
+        lines.append((names[edge["tail"]], names[edge["head"]], sampled(points)))
+    return lines
+
+
+@pytest.mark.skipif(not shutil.which("dot"), reason="graphviz is not installed")
+def test_crossings_compare_with_those_of_graphviz() -> None:
+    ours = theirs = 0
+    for seed in range(30):
+        graph = random_graph(seed, 12 + seed, mode="shapes")
+        sheet = layout(graph, set())[""]
+        ours += geometric_crossings([(w.source, w.target, sampled(curve(w.points, False))) for w in sheet.wires])
+        theirs += geometric_crossings(drawn_by_graphviz(graph, sheet))
+    assert theirs > 100
+    assert ours <= 1.1 * theirs, (ours, theirs)
+
+
+# --- boxes
+
+
+def interleaved() -> Graph:
+    """x is in box b0, y outside, z in b0 again, and z needs y, which needs x."""
+    nodes = [
+        Node(f"n{k}", "computation", name, "", "", SCALAR, box)
+        for k, (name, box) in enumerate(zip("xyz", ("b0", "", "b0"), strict=True))
+    ]
+    return Graph("f", "shapes", nodes, [Edge("n0", "n1", 0), Edge("n1", "n2", 0)], [Box("b0", "call", "g")])
+
+
+def test_a_box_that_would_depend_on_itself_is_dropped() -> None:
+    graph = interleaved()
+    assert nest(graph).children == {"": ["n0", "n1", "n2"]}
+    assert len(layout(graph, {"b0"})[""].places) == 3
+
+
+def test_of_two_boxes_in_a_cycle_the_smaller_is_dropped() -> None:
+    boxes = ("b0", "b1", "b0", "b1", "b0")
+    nodes = [Node(f"n{k}", "computation", "x", "", "", SCALAR, box) for k, box in enumerate(boxes)]
+    edges = [Edge("n0", "n1", 0), Edge("n1", "n2", 0), Edge("n0", "n4", 0), Edge("n0", "n3", 0)]
+    graph = Graph("f", "shapes", nodes, edges, [Box("b0", "call", "g"), Box("b1", "call", "h")])
+    assert set(nest(graph).children) == {""}  # without b1, b0 depends on itself through n1
+    graph.edges = graph.edges[:1] + graph.edges[2:]
+    assert set(nest(graph).children) == {"", "b0", "b1"}
+
+
+def loop(passes: int, steps: int, boxes: bool = True) -> Graph:
+    """A loop over w * x, with or without a box for each pass."""
+    graph = Graph("f", "reverse", [Node("n0", "input", "x", "", "", SCALAR), Node("n1", "parameter", "w", "", "", SCALAR)], of="x")
+    graph.boxes = [Box("b", "loop", f"for k in range({passes})")] * boxes
+    last = "n0"
+    for k in range(passes):
+        graph.boxes += [Box(f"b{k}", "iteration", f"k = {k}", "b")] * boxes
+        for _ in range(steps):
+            key = f"n{len(graph.nodes)}"
+            graph.nodes.append(Node(key, "computation", "x", "*", "w x", SCALAR, f"b{k}" * boxes, value=1.0, gradient=0.5))
+            graph.edges += [Edge("n1", key, 0, 1.0, None, 0.5), Edge(last, key, 1, 2.0, None, 0.25)]
+            last = key
+    graph.nodes[-1].output = "result"
+    return graph
+
+
+def shown_count(graph: Graph, fold: int) -> int:
+    graph = with_parts(graph, fold)
+    sheets = layout(graph, open_boxes(graph, fold))
+    return sum(place.key not in sheets for sheet in sheets.values() for place in sheet.places)
+
+
+@pytest.mark.parametrize("fold", [10, 60])
+@pytest.mark.parametrize("boxes", [True, False])
+@pytest.mark.parametrize(("passes", "steps"), [(3, 3), (100, 10), (1000, 10)])
+def test_no_more_than_fold_things_show(passes: int, steps: int, boxes: bool, fold: int) -> None:
+    graph = loop(passes, steps, boxes)
+    assert shown_count(graph, fold) <= fold
+    assert shown_count(graph, 10**6) == len(graph.nodes) if len(graph.nodes) < 100 else True
+
+
+@QUICK
+@given(graphs(), st.integers(4, 30))
+def test_parts_hold_everything_once_and_form_no_cycles(drawn: tuple[Graph, set[str]], fold: int) -> None:
+    graph, _ = drawn
+    parted = with_parts(graph, fold)
+    found = nest(parted)
+    assert {key for keys in found.children.values() for key in keys if key not in found.children} == {
+        node.key for node in graph.nodes
+    }
+    assert {box.key for box in parted.boxes if box.kind == "part"} <= set(found.children)  # none was dropped for a cycle
+    assert max(len(keys) for keys in found.children.values()) <= max(fold, len(graph.nodes) // 6 + 4)
+    order = {box.key: k for k, box in enumerate(parted.boxes)} | {"": -1}
+    assert all(order[box.parent] < order[box.key] for box in parted.boxes)
+
+
+def test_boxes_know_what_they_return() -> None:
+    graph = loop(3, 2)
+    found = returned(graph, nest(graph))
+    assert [node.key for node in found["b0"]] == ["n3"]
+    assert [node.key for node in found["b"]] == ["n7"]
+    assert [node.key for node in found["b2"]] == ["n7"]
+
+
+def test_a_large_graph_without_boxes_is_laid_out() -> None:
+    graph = random_graph(5, 300)
+    sheet = layout(graph, set())[""]
+    check_sheet(sheet, Sizes(graph, nest(graph), 4), "right")
+
+
+def test_a_wrong_direction_is_named() -> None:
+    with pytest.raises(ArgumentError, match="a picture cannot go 'up'") as caught:
+        layout(loop(1, 1), set(), "up")
+    assert 'direction is "right" or "down"' in str(caught.value)
+
+
+def test_an_empty_graph_has_an_empty_sheet() -> None:
+    sheet = layout(Graph("f", "shapes"), set())[""]
+    assert (sheet.places, sheet.wires) == ([], [])
+
+
+# --- text
+
+
+@pytest.mark.parametrize(
+    ("x", "text"),
+    [
+        (33.0, "33"), (0.7941296282, "0.7941"), (1.2e-5, "1.2e-05"), (-0.25, "-0.25"), (np.float32(0.1), "0.1"), (1e30, "1e+30"),
+        (123456.7, "123457"), (np.inf, "inf"), (-np.inf, "-inf"), (np.nan, "nan"), (True, "True"), (np.False_, "False"),
+        (62378344, "62378344"), (10**20, str(10**20)), (1 + 2j, "1+2j"), (np.complex64(1 - 0.5j), "1-0.5j"), (0.0, "0"),
+    ],
+)  # fmt: skip
+def test_numbers(x: object, text: str) -> None:
+    assert number(x) == text
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False), st.integers(2, 12))
+def test_numbers_are_right_to_their_digits(x: float, digits: int) -> None:
+    assert float(number(x, digits)) == pytest.approx(x, rel=0.6 * 10 ** (1 - digits), abs=0)
+
+
+@pytest.mark.parametrize(
+    ("x", "text"),
+    [
+        (np.arange(3), "i64[3]  [0 1 2]"),
+        (np.arange(12.0).reshape(3, 4), "f64[3,4]  0 … 11"),
+        (np.full((2, 3), 0.5, np.float32), "f32[2,3]  all 0.5"),
+        (np.array([[1.0, np.nan], [2.0, np.nan]]), "f64[2,2]  1 … 2, 2 nan"),
+        (np.full((2, 3), np.nan), "f64[2,3]  all nan"),
+        (np.zeros((0, 3)), "f64[0,3]  empty"),
+        (np.array([[True, False]]), "bool[1,2]  1 of 2 True"),
+        (np.array([[3 + 4j, 0]]), "c128[1,2]  |.| 0 … 5"),
+        (np.array(2.5), "2.5"),
+    ],
+)
+def test_summaries_of_arrays(x: np.ndarray, text: str) -> None:
+    assert summary(x, aval(x.shape, x.dtype)) == text
+
+
+def test_a_vector_that_is_too_long_to_spell_is_a_range() -> None:
+    assert value_text(np.array([0.123456, -0.654321, 0.5]), longest=16) == "-0.6543 … 0.5"
+
+
+def test_widths_of_text_are_those_of_the_font() -> None:
+    fonts = pytest.importorskip("matplotlib.font_manager")
+    textpath = pytest.importorskip("matplotlib.textpath")
+    for text in ("c = a + b", "∂e/∂c = 2.25e-05", "params['w1']", "f64[3,4]  -1.2 … 3.4", "W α σ(z) ← →", "sum over axis 0"):
+        for weight, bold in (("normal", False), ("bold", True)):
+            font = fonts.FontProperties(family="DejaVu Sans", weight=weight)
+            true, _, _ = textpath.text_to_path.get_text_width_height_descent(text, font.copy(), False)
+            scale = font.get_size_in_points()
+            assert 0.97 * true / scale <= width_of(text, 1.0, bold) <= 1.12 * true / scale, text

@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import FtransError
 from ..jit.api import jit
 from .base import apply_updates
-from .linesearch import LONGEST, ROUNDING, Found, Line, Point, backtracking, strong_wolfe, zoomed
+from .linesearch import LONGEST, Found, Line, Point, backtracking, strong_wolfe, zoomed
 from .objective import Objective
 from .vector import Vector
 
@@ -64,7 +64,7 @@ class Rule:
 
     def go(self, at: Point, p: Vector) -> Found:
         """Search along p."""
-        line = Line(self.objective, at, p, self.c1, self.c2)
+        line = Line(self.objective, at, p, self.c1, self.c2, self.objective.rounding)
         first = self.first_step(at, p)
         if self.search == "backtracking":
             return backtracking(line, first)
@@ -109,7 +109,7 @@ def descend(rule: Rule, start: Point) -> Iterator[Point]:
         at, rule.last = found.point, found
         yield at
         size = float(abs(at.g).max())
-        idle = 0 if at.f < lowest - ROUNDING * abs(lowest) or size < flattest else idle + 1
+        idle = 0 if at.f < lowest - rule.objective.rounding * abs(lowest) or size < flattest else idle + 1
         if idle == PATIENCE:
             raise Stuck(
                 f"in the last {PATIENCE} steps neither f nor its gradient became smaller: rounding hides what is left to gain"

@@ -23,7 +23,6 @@ import numpy as np
 
 from .vector import Vector
 
-ROUNDING = 100 * float(np.finfo(float).eps)  # values closer than this, relative to their size, may be equal
 LONGEST = 1e20  # the longest step
 
 
@@ -61,10 +60,11 @@ class Line:
     direction: Vector
     c1: float = 1e-4  # the part of the promised decrease that is enough
     c2: float = 0.9  # how much flatter than at the start the slope must be
+    rounding: float = 100 * float(np.finfo(float).eps)  # values closer than this, as a part of their size, may be equal
 
     def __post_init__(self) -> None:
         self.slope = float(self.start.g @ self.direction)
-        self.noise = ROUNDING * abs(self.start.f)
+        self.noise = self.rounding * abs(self.start.f)
         self.seen: dict[float, Point] = {}
 
     def at(self, step: float) -> Trial:
@@ -313,4 +313,4 @@ def cubic_minimum(a: Trial, b: Trial, ahead: bool = False) -> float:
     return (gamma - a.d + theta) / below
 
 
-__all__ = ["LONGEST", "ROUNDING", "Found", "Line", "Point", "backtracking", "strong_wolfe", "zoomed"]
+__all__ = ["LONGEST", "Found", "Line", "Point", "backtracking", "strong_wolfe", "zoomed"]

@@ -167,10 +167,9 @@ class Plan:
         self.given, self.options = options, {**known, **options}
         self.check_steps(line_search)
         self.line_search = line_search or ("backtracking" if learning_rate is None else None)
-        self.fixed = self.name == "transformation" or (self.name == "gd" and self.line_search is None)
 
     def check_steps(self, line_search: str | None) -> None:
-        """learning_rate, line_search and beta say something, and something that the method uses."""
+        """learning_rate, line_search, memory and beta say something, and something that the method uses."""
         if line_search is not None and line_search not in LINE_SEARCHES:
             raise ArgumentError(at_line(f"minimize: line_search must be one of {LINE_SEARCHES} or None, got {line_search!r}"))
         if self.name != "gd" and (line_search is not None or self.learning_rate is not None):
@@ -183,6 +182,9 @@ class Plan:
         rate = self.learning_rate
         if rate is not None and not (isinstance(rate, int | float | np.number) and 0 < float(rate) < math.inf):
             raise ArgumentError(at_line(f"minimize: learning_rate must be a positive number, got {shown(rate)}"))
+        memory = self.options.get("memory", 1)
+        if not isinstance(memory, int | np.integer) or memory < 1:
+            raise ArgumentError(at_line(f"minimize: memory must be a positive int, got {shown(memory)}"))
         if self.options.get("beta") not in (None, *BETA):
             raise ArgumentError(at_line(f"minimize: beta must be one of {tuple(BETA)}, got {self.options['beta']!r}"))
 
@@ -203,7 +205,7 @@ class Plan:
 
 def limits_of(plan: Plan, tol: float | None, max_iter: int | None, size: int) -> Limits:
     """When the run ends."""
-    for name, value in (("tol", tol), ("max_iter", max_iter)):
+    for name, value in (("tol", tol), ("max_iter", max_iter), *[(name, plan.options.get(name)) for name in ("ftol", "xtol")]):
         if value is not None and not (isinstance(value, int | float | np.number) and value >= 0):
             raise ArgumentError(at_line(f"minimize: {name} must be a number and not negative, got {shown(value)}"))
     most = 100_000 if plan.name in ("gd", "transformation") else max(1000, 200 * size)
@@ -222,7 +224,7 @@ class Run:
         self.began = time.perf_counter()
         if not finite(start):
             raise NonFiniteError(
-                at_line(f"minimize: at x0 the value is {start.f:g}, or its gradient is not finite", hint="start elsewhere")
+                at_line(f"minimize: at x0 {what_is_lost(start, 'is')}", hint="start where the function and its gradient are finite")
             )
 
     def follow(self, points: Iterator[Point], bar: Progress) -> Any:
@@ -255,12 +257,12 @@ class Run:
 
     def lost(self, point: Point) -> NonFiniteError:
         """The error about a step that led to nan or infinity."""
-        what = f"the value became {point.f:g}" if not math.isfinite(point.f) else "the gradient became nan or infinite"
+        other = "clip the gradient" if self.plan.name == "transformation" else "line_search='backtracking'"
         rate = f" with learning_rate={self.plan.learning_rate:g}" if self.plan.learning_rate is not None else ""
         error = NonFiniteError(
             at_line(
-                f"minimize: {what} at step {self.nit + 1}{rate}; the last finite value was {self.at.f:g} at step {self.nit}",
-                hint="try a smaller learning rate, or line_search='backtracking'; error.result holds the last finite point",
+                f"minimize: {what_is_lost(point, 'became')} at step {self.nit + 1}{rate}; the last finite value was {self.at.f:g} at step {self.nit}",
+                hint=f"try a smaller learning rate, or {other}; error.result holds the last finite point",
             )
         )
         error.result = self.result(3, "a value or gradient became nan or infinite")
@@ -283,6 +285,11 @@ class Run:
             history=np.array(self.history),
             seconds=time.perf_counter() - self.began,
         )
+
+
+def what_is_lost(point: Point, verb: str) -> str:
+    """What of a point is not finite."""
+    return f"the gradient {verb} nan or infinite" if math.isfinite(point.f) else f"the value {verb} {point.f:g}"
 
 
 def finite(point: Point) -> bool:

@@ -1,5 +1,4 @@
-"""Newton's method with products of the Hessian and a vector only: conjugate gradients solve for the step, no better than it
-deserves.
+"""Newton's method with products of the Hessian and a vector: conjugate gradients solve for the step, no better than it deserves.
 
 Nocedal and Wright (2006), algorithm 7.1 (line search Newton-CG). The Hessian is never formed: a product costs about two gradients.
 """
@@ -54,9 +53,8 @@ def truncated(hvp: Callable[[Vector], Vector], g: Vector) -> Vector:
             break
         hd = hvp(d)
         curvature = float(d @ hd)
-        if not curvature > 3 * EPS * float(
-            np.linalg.norm(d) * np.linalg.norm(hd)
-        ):  # flat, curved downwards, or nan: what has been found so far, or straight down
+        flat = 3 * EPS * float(np.linalg.norm(d) * np.linalg.norm(hd))
+        if not curvature > flat:  # no minimum this way (or nan): what has been found so far has to do, or straight down
             if k == 0:
                 return -g * (square / -curvature) if curvature < 0 else -g
             break

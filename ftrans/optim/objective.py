@@ -18,9 +18,14 @@ from ..transforms.jvp import jvp
 from .linesearch import Point
 from .vector import Space, Vector
 
+ROUNDING = 100  # values closer than so many times the spacing of numbers of their dtype may be equal
+
 
 class Objective:
-    """A function of a tree with a scalar result, as a function of vectors."""
+    """A function of a tree with a scalar result, as a function of vectors.
+
+    rounding: by how much, as a part of its size, a value may be wrong
+    """
 
     def __init__(self, fun: Callable[[Any], Any], space: Space, jitted: bool) -> None:
         self.space = space
@@ -29,6 +34,7 @@ class Objective:
         if jitted:
             self.both, self.product = jit(self.both), jit(self.product)
         self.nfev = self.njev = self.nhev = 0
+        self.rounding = ROUNDING * float(np.finfo(float).eps)
 
     def __call__(self, v: Vector) -> Point:
         """The point v with its value and gradient. Overflow makes them infinite or nan without a warning: solvers look for it."""
@@ -36,6 +42,7 @@ class Objective:
         self.njev += 1
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             value, slope = self.both(self.space.tree(v))
+        self.rounding = ROUNDING * float(np.finfo(value.dtype).eps)
         return Point(v, float(value), self.space.flat(slope, "the gradient"))
 
     def hvp(self, v: Vector) -> Callable[[Vector], Vector]:

@@ -27,7 +27,7 @@ SPREAD = 11.0  # between the ends of two wires at one border
 
 @dataclass
 class Item:
-    """A thing to place. ports: where on it a value enters or leaves, for an open box; spread: wires leave it from different points."""
+    """A thing to place. ports: where values enter and leave, for an open box; spread: wires leave it from different points."""
 
     key: str
     width: float
@@ -52,12 +52,12 @@ class Arc:
 def draw_sheet(
     box: str, items: list[Item], arcs: list[Arc], direction: str, title: float = 0.0, effort: int = crossings.EFFORT
 ) -> Sheet:
-    """Items and arcs as a sheet. The arcs must form no cycle. title: how long the label of the box is; effort: spent on crossings."""
+    """Items and arcs as a sheet. The arcs form no cycle. title: the length of the label of the box; effort: spent on crossings."""
     return Sketch(items, arcs, direction, effort).sheet(box, title)
 
 
 class Sketch:
-    """Vertices are the items, then the entering and the leaving ports, then bends and labels; in `chains` each arc is a path through them."""
+    """Vertices are the items, the entering and the leaving ports, then bends and labels; `chains` has the path of each arc."""
 
     def __init__(self, items: list[Item], arcs: list[Arc], direction: str, effort: int) -> None:
         self.items, self.arcs, self.down, self.effort = items, arcs, direction == "down", effort
@@ -116,7 +116,7 @@ class Sketch:
     # --- order and places across
 
     def ordered(self) -> list[list[int]]:
-        """All layers in an order with few crossings. It is sought without the layers of labels, which then follow the layers behind them."""
+        """All layers in an order with few crossings, sought without the layers of labels, which then follow those behind them."""
         step = 2 if self.doubled else 1
         layers: list[list[int]] = [[] for _ in range(1 + max(self.rank, default=-1))]
         for v, rank in enumerate(self.rank):
@@ -135,7 +135,7 @@ class Sketch:
         return layers
 
     def links(self, step: int = 1, relative: bool = False) -> list[crossings.Link]:
-        """The pieces of all wires between layers that are `step` apart; their ends in pixels, or relative to the size of what they end at."""
+        """The pieces of all wires between layers that are `step` apart; where they end in pixels, or relative to sizes."""
         links = []
         for chain, (start, end) in zip(self.chains, self.at, strict=True):
             if relative:

@@ -54,6 +54,7 @@ class Watch:
     def __init__(self, sources: Sources, fun: Any) -> None:
         self.sources, self.root = sources, root_codes(fun)
         self.stack: list[Call] = []
+        self.paused = False
         self.suspended: dict[FrameType, Call] = {}  # generators
         self.paths: list[tuple[Scope, ...]] = []
         self.names: dict[int, tuple[str, int]] = {}  # variable -> its name and the depth of the frame that has it
@@ -75,6 +76,9 @@ class Watch:
     def event(self, frame: FrameType, event: str, arg: Any) -> None:
         """What Python calls at every call and return."""
         if event == "call":
+            if not frame.f_code.co_flags & inspect.CO_OPTIMIZED:
+                self.pause()
+                return
             own = not INTERNAL[frame.f_code.co_filename]
             if own or self.is_layer(frame):
                 self.stack.append(self.enter(frame, own))
@@ -91,6 +95,25 @@ class Watch:
             elif frame is call.frame:
                 call.in_c = event == "c_call"
                 call.tick += not call.in_c
+
+    def pause(self) -> None:
+        """Look away until the next equation: a module is being imported or a class body run.
+
+        There is nothing to see, much happens, and Python 3.12.1 loses variables of comprehensions there when it is profiled.
+        """
+        sys.setprofile(None)
+        self.paused = True
+
+    def resume(self) -> None:
+        """Look again; calls that have ended meanwhile are forgotten."""
+        running = set()
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None:
+            running.add(frame)
+            frame = frame.f_back
+        self.stack = [call for call in self.stack if call.frame in running]
+        self.paused = False
+        sys.setprofile(self.event)
 
     def is_layer(self, frame: FrameType) -> bool:
         """Whether a layer of ftrans.nn is called, or the user calls a function there."""
@@ -165,6 +188,8 @@ class Watch:
 
     def path(self, src: Location | None) -> tuple[Scope, ...]:
         """The scopes around an equation that is recorded now."""
+        if self.paused:
+            self.resume()
         path: tuple[Scope, ...] = ()
         for call in self.stack:
             if call.scope is not None:
