@@ -1,6 +1,7 @@
 """What a whole minimisation costs: L-BFGS on a logistic regression, BFGS on a small function, a fit of a curve.
 
-Beside SciPy's solvers with a gradient written by hand, and with SciPy's finite differences.
+"ftrans" is ft.optimize, SciPy's solver with our derivatives, and "ft.optim" our own solver; beside SciPy's solver with derivatives
+written by hand, and with finite differences.
 
 python -m benchmarks.bench_minimize        # the ratios, all sides in turns in one run
 """
@@ -37,7 +38,7 @@ def logistic(rows: int, columns: int) -> Problem:
 
     start, exact = np.zeros(columns), {"ftol": 0.0, "gtol": 1e-6}
     return {
-        "ft.optimize": lambda: ft.optimize.minimize(loss, start, method="L-BFGS-B", options=exact).x,
+        "ftrans": lambda: ft.optimize.minimize(loss, start, method="L-BFGS-B", options=exact).x,
         "ft.optim": lambda: ft.optim.minimize(loss, start, tol=1e-6).x,
         "scipy": lambda: scipy.optimize.minimize(by_hand, start, jac=True, method="L-BFGS-B", options=exact).x,
         "scipy, differences": lambda: scipy.optimize.minimize(loss, start, method="L-BFGS-B", options=exact | {"maxfun": 10**6}).x,
@@ -52,7 +53,7 @@ def rosenbrock(n: int) -> Problem:
 
     start = np.full(n, 0.9)
     return {
-        "ft.optimize": lambda: ft.optimize.minimize(f, start, method="BFGS").x,
+        "ftrans": lambda: ft.optimize.minimize(f, start, method="BFGS").x,
         "ft.optim": lambda: ft.optim.minimize(f, start, method="bfgs").x,
         "scipy": lambda: scipy.optimize.minimize(scipy.optimize.rosen, start, jac=scipy.optimize.rosen_der, method="BFGS").x,
         "scipy, differences": lambda: scipy.optimize.minimize(f, start, method="BFGS").x,
@@ -77,7 +78,7 @@ def peaks(points: int) -> Problem:
 
     start = true * 1.1
     return {
-        "ft.optimize": lambda: ft.optimize.least_squares(residuals, start, method="lm").x,
+        "ftrans": lambda: ft.optimize.least_squares(residuals, start, method="lm").x,
         "ft.optim": lambda: ft.optim.least_squares(residuals, start).x,
         "scipy": lambda: scipy.optimize.least_squares(residuals, start, by_hand, method="lm").x,
         "scipy, differences": lambda: scipy.optimize.least_squares(residuals, start, method="lm").x,
@@ -90,7 +91,7 @@ PROBLEMS: dict[str, Callable[[], Problem]] = {
     "Rosenbrock, n=10, BFGS": lambda: rosenbrock(10),
     "three peaks, 2000 points, LM": lambda: peaks(2000),
 }
-SIDES = ("ft.optimize", "ft.optim", "scipy", "scipy, differences")
+SIDES = ("ftrans", "ft.optim", "scipy", "scipy, differences")
 
 
 def checked(name: str) -> Problem:
@@ -121,7 +122,7 @@ def main() -> int:
     print(f"{machine()}\n\n| problem | {' | '.join(SIDES)} |\n|---|{'---:|' * len(SIDES)}")
     for name in PROBLEMS:
         times = clock.in_turns(checked(name), 2.0)
-        ours = times["ft.optimize"]
+        ours = times["ftrans"]
         cells = [shown(ours), *[f"{times[side] / ours:.2g}" for side in SIDES[1:]]]
         print(f"| {name} | {' | '.join(cells)} |", flush=True)
     return 0

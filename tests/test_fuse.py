@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 import ftrans as ft
+import ftrans.numpy as fnp
+from ftrans import nn
 from ftrans.lowering import fuse
+from ftrans.lowering.expand import expanded
 
 
 def plan_of(f, *args):
@@ -217,3 +220,20 @@ def test_large_arrays_are_overwritten_only_when_nobody_needs_them():
                 np.testing.assert_array_equal(x, before)
     kernels = groups(lambda x: np.exp(np.sin(x) / np.sin(x).sum(axis=0)), x)
     assert [out for g in kernels for out in g.kernel.outputs if out.inplace is not None]
+
+
+@pytest.mark.parametrize("f", [nn.softmax, nn.log_softmax, fnp.logaddexp.reduce])
+def test_operations_are_expanded_into_what_fuses(f):
+    x = np.array([[0.0, 1000.0, -3.0], [-1000.0, 2.0, 2.0], [-np.inf, 1.0, 0.0]])
+    text = ft.jit(lambda x: f(x * 2, axis=1)).lower(x).as_text("loops")
+    assert "exp" in text
+    assert "softmax" not in text
+    assert "logsumexp" not in text
+    cold, hot = [ft.jit(lambda x: f(x * 2, axis=1), compile=mode)(x) for mode in ("never", "now")]
+    np.testing.assert_allclose(hot, cold, rtol=1e-14)
+
+
+def test_complex_operands_are_not_expanded():
+    z = np.array([0.5 + 1j, -2j])
+    j = ft.make_jaxpr(lambda z: fnp.logaddexp.reduce(z))(z).jaxpr
+    assert [eqn.op.name for eqn in expanded(j).eqns] == ["logsumexp"]

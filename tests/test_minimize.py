@@ -65,7 +65,6 @@ def is_minimum(p: Problem, f: float, rtol: float, atol: float) -> bool:
 
 # Where counts may be larger than SciPy's, and why.
 EXCEPTIONS = {
-    ("cg", "Osborne 2"): "chaotic: see the next test",
     ("newton-cg", "Penalty II"): "10 to 8: SciPy takes curvatures below 7e-16 for none, whatever the scale, and stops sooner",
 }
 
@@ -77,26 +76,26 @@ def test_converges_where_scipy_does_with_as_few_evaluations(method: str, name: s
     both = ft.jit(ft.value_and_grad(p.f))
     product = ft.jit(lambda x, v: ft.hvp(p.f, (x,), (v,)))
     more: dict[str, Any] = {"hessp": product} if method == "newton-cg" else {}
-    with np.errstate(all="ignore"):
-        theirs = scipy.optimize.minimize(both, p.x0, jac=True, method=SCIPYS[method], **more)
+
+    def scipys(x0: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return scipy.optimize.minimize(both, x0, jac=True, method=SCIPYS[method], **more)
+
+    theirs = scipys(p.x0)
     if not (theirs.success and is_minimum(p, theirs.fun, 0.02, 5e-6)):
         pytest.skip("SciPy does not reach a minimum here, with its default tolerances")
     ours = ft.optim.minimize(p.f, p.x0, method=method)
     assert ours.success, ours.message
     assert is_minimum(p, ours.fun, 0.02, 5e-6), (ours.fun, p.minima)
     assert ours.nfev == ours.njev
+    counts = (ours.nfev, ours.nhev), (theirs.nfev, theirs.get("nhev", 0))
+    if ours.nfev > 1.2 * theirs.nfev:  # rounding may decide: starts that differ by 1e-12 take 600 to 1000 steps on Osborne 2
+        starts = [p.x0 * (1 + 1e-12 * k) for k in range(5)]
+        results = [[minimise(x0) for x0 in starts] for minimise in (lambda x0: ft.optim.minimize(p.f, x0, method=method), scipys)]
+        counts = tuple([tuple(np.median([(r.nfev, r.get("nhev", 0)) for r in side], axis=0)) for side in results])
     if (method, name) not in EXCEPTIONS:
-        assert ours.nfev <= 1.2 * theirs.nfev, (ours.nfev, theirs.nfev)
-        assert ours.nhev <= 1.2 * theirs.get("nhev", 0)
-
-
-def test_conjugate_gradients_need_as_few_evaluations_where_rounding_decides(steady: None) -> None:
-    p = PROBLEMS["Osborne 2"]  # starts that differ by 1e-12 need between 600 and 1000 evaluations, in SciPy too
-    both = ft.jit(ft.value_and_grad(p.f))
-    starts = [p.x0 * (1 + 1e-12 * k) for k in range(5)]
-    ours = [ft.optim.minimize(p.f, x0, method="cg").nfev for x0 in starts]
-    theirs = [scipy.optimize.minimize(both, x0, jac=True, method="CG").nfev for x0 in starts]
-    assert np.median(ours) <= 1.2 * np.median(theirs)
+        assert counts[0][0] <= 1.2 * counts[1][0], counts
+        assert counts[0][1] <= 1.2 * counts[1][1], counts
 
 
 @pytest.mark.parametrize("name", PROBLEMS)
@@ -328,9 +327,7 @@ def test_a_learning_rate_that_is_too_large_is_named() -> None:
     assert np.isfinite(result.x).all()
     assert result.fun == bowl(result.x)
     assert isinstance(caught.value, FloatingPointError)
-    with pytest.raises(
-        errors.NonFiniteError, match=r"(?s)the value became inf at step \d+; the last finite.* or clip the gradient"
-    ):
+    with pytest.raises(errors.NonFiniteError, match=r"(?s)the value became inf at step \d+; the last.* or clip the gradient"):
         ft.optim.minimize(bowl, np.zeros(4), method=ft.optim.sgd(1.0))
     with pytest.raises(errors.NonFiniteError, match=r"the gradient became nan or infinite at step 1 with"):
         ft.optim.minimize(lambda x: np.sum(np.sqrt(x)), np.ones(2), method="gd", learning_rate=2.0)

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 
 import ftrans as ft
 from ftrans import nn
+from ftrans.core.bind import bind
+from ftrans.core.primitive import registry
 from ftrans.errors import ArgumentError, DetachedReadError, DifferentiationError
 from ftrans.pictures.graph import Edge, Graph, Node
 from ftrans.transforms.jvp import TangentShapeError
@@ -256,6 +258,30 @@ def test_a_result_that_is_an_input_or_a_number():
     assert [(n.kind, n.value, n.gradient) for n in g.nodes] == [("input", 2.0, 0.0), ("constant", 3.0, 1.0)]
 
 
+def test_constants_have_no_derivative():
+    A, S = np.arange(3.0), np.arange(3)
+    g = graph(lambda x: np.sum(np.sin(A) * x + np.searchsorted(S, 1) * A), np.ones(3), mode="both")
+    assert [(n.name, n.gradient is None, n.tangent is None) for n in g.nodes[:3]] == [
+        ("x", False, False),
+        ("A", True, True),
+        ("S", True, True),
+    ]
+    assert [e.local for e in g.edges if e.source == g.node("A").key] == [None, None]
+
+
+@pytest.mark.parametrize("name", sorted(registry))
+def test_every_primitive_is_drawn(name):
+    for op, args in registry[name].examples() if hasattr(registry[name], "examples") else ():
+        f = lambda *args: bind(op, *args)
+        g = graph(f, *args)
+        assert all([n.text for n in g.nodes if n.kind == "computation"])
+        for n, expected in zip(
+            [n for n in g.nodes if n.output], np.atleast_1d(op.eval(*args)) if not op.multiple else op.eval(*args), strict=False
+        ):
+            if np.shape(n.value) == np.shape(expected):
+                np.testing.assert_array_equal(n.value, expected)
+
+
 def test_several_results():
     def f(x):
         y = np.sin(x)
@@ -483,6 +509,7 @@ def test_layers_of_nn_are_calls():
         (lambda x: np.concatenate([x, x]), "concatenate([x, x], axis=0)"),
         (lambda x: np.argsort(x, axis=1), "argsort(x, axis=1)"),
         (lambda x: np.sin(x + 1), "sin(·)"),
+        (lambda x: x.T @ x[0], "x.T @ x[0]"),
     ],
 )
 def test_texts(f, text):
@@ -701,26 +728,21 @@ def unrolled(x, w):
     return x
 
 
-def test_ten_thousand_equations():
-    """Work is linear: every source position is looked up once, and operations are differentiated once each."""
+def test_ten_thousand_equations(monkeypatch):
+    """Work is linear: every instruction is looked up once in the source, and every operation is differentiated once."""
+    searched, forms = [], set()
+    sources, steps = sys.modules["ftrans.pictures.structure"].Sources, sys.modules["ftrans.pictures.steps"]
+    found, kept = sources.find_controls, steps.forms.keep
+    monkeypatch.setattr(sources, "find_controls", lambda *args: searched.append((id(args[1]), args[2])) or found(*args))
+    monkeypatch.setattr(steps.forms, "keep", lambda key, form: forms.add(form) or kept(key, form))
     g = graph(unrolled, 0.3, 1.1)
+    assert len(searched) == len(set(searched)) < 20
+    assert len(forms) < 20
     assert len(g.nodes) > 9000
     assert [b.label for b in g.boxes if not b.parent] == ["for _ in range(1000)"]
     assert len([b for b in g.boxes if b.kind == "iteration"]) == 1000
     assert len([b for b in g.boxes if b.label == "step"]) == 1000
     np.testing.assert_allclose(g.node("w").gradient, ft.grad(unrolled, 1)(0.3, 1.1))
-
-
-def test_the_source_is_searched_once_for_each_instruction(monkeypatch):
-    counts = []
-    found = structure().Sources.find_controls
-    monkeypatch.setattr(structure().Sources, "find_controls", lambda *args: counts.append(args[1:3]) or found(*args))
-    graph(unrolled, 0.3, 1.1)
-    assert len(counts) == len({(id(code), lasti) for code, lasti in counts}) < 20
-
-
-def structure() -> Any:
-    return sys.modules["ftrans.pictures.structure"]
 
 
 def test_a_long_chain_of_stages_is_linear():
@@ -866,10 +888,11 @@ def test_imports_and_class_bodies_are_not_watched():
         z = cell(y, float(Table.entries[1][1]))
         return eval("z * w", {"z": z, "w": y}) + 1
 
+    before = sys.getprofile()
     g = graph(f, 0.5)
     assert names(g)[-4:] == ["", "z", "", ""]
     assert boxes(g) == [(0, "call", "cell")] * 2
-    assert sys.getprofile() is None
+    assert sys.getprofile() is before
 
 
 def test_the_arguments_are_not_changed_and_values_are_copies():

@@ -365,6 +365,15 @@ def test_partial_sums_stand_on_the_node(show):
     assert texts(page, b) == ["b", "1", "∂e/∂b = 3 +"]
 
 
+def test_an_input_without_use_has_its_zero_gradient_when_the_backward_sweep_begins(show):
+    page = show(ft.draw(lambda a, b: a * a)(2.0, 1.0))
+    b = key_of(page, "n.name == 'b'")
+    page.run("app.goTo(0)")
+    assert texts(page, b) == ["b", "1"]
+    page.run("app.goTo(app.sweep.seeded)")
+    assert texts(page, b)[2].endswith(" = 0")
+
+
 def test_a_folded_box_is_one_step_and_unfolding_keeps_the_place(show):
     page = show(network_picture())
     page.run("app.openTo(0)")

@@ -6,7 +6,7 @@ import json
 import random
 import shutil
 import subprocess
-from itertools import combinations, permutations
+from itertools import combinations, pairwise, permutations
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ from ftrans.pictures.text import number, summary, value_text, width_of
 
 SCALAR = aval((), "float64")
 TINY = 1e-6
-QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def random_graph(seed: int, n: int, mode: str = "reverse", boxes: int = 0, near: int = 8) -> Graph:
@@ -263,7 +263,7 @@ def crossings_of(layers: list[list[int]], links: list[crossings.Link]) -> int:
 def test_the_order_of_layers_keeps_all_vertices_and_counts_right(seed: int, depth: int, width: int) -> None:
     draw = random.Random(seed)
     layers = [list(range(k * width, (k + 1) * width)) for k in range(depth)]
-    links = [(draw.choice(a), draw.choice(b), 0.0, 0.0) for a, b in zip(layers, layers[1:], strict=False) for _ in range(2 * width)]
+    links = [(draw.choice(a), draw.choice(b), 0.0, 0.0) for a, b in pairwise(layers) for _ in range(2 * width)]
     found = crossings.order(layers, links)
     assert [sorted(layer) for layer in found] == layers
     search = crossings.Search(depth * width, links)
@@ -295,13 +295,13 @@ def test_a_tree_and_a_grid_have_no_crossings() -> None:
 def test_coordinates_keep_order_and_distance(seed: int, depth: int, width: int) -> None:
     draw = random.Random(seed)
     layers = [list(range(k * width, (k + 1) * width)) for k in range(depth)]
-    pairs = zip(layers, layers[1:], strict=False)
+    pairs = pairwise(layers)
     links = [(draw.choice(a), draw.choice(b), draw.uniform(-5, 5), draw.uniform(-5, 5)) for a, b in pairs for _ in range(2 * width)]
     size = [draw.uniform(0, 50) for _ in range(depth * width)]
     bend = [draw.random() < 0.5 for _ in size]
     y = coordinates.across(layers, size, links, bend, 10.0)
     for layer in layers:
-        for u, v in zip(layer, layer[1:], strict=False):
+        for u, v in pairwise(layer):
             gap = 5.0 if bend[u] and bend[v] else 10.0
             assert y[v] - y[u] >= (size[u] + size[v]) / 2 + gap - TINY
 
@@ -330,7 +330,8 @@ def geometric_crossings(lines: list[tuple[str, str, np.ndarray]]) -> int:
 
     total = 0
     for (a, b, first), (c, d, second) in combinations(lines, 2):
-        if not {a, b} & {c, d}:
+        apart = (first.max(0) < second.min(0)).any() or (second.max(0) < first.min(0)).any()
+        if not {a, b} & {c, d} and not apart:
             p, q, r, s = first[:-1, None], first[1:, None], second[None, :-1], second[None, 1:]
             total += int(((side(p, q, r) * side(p, q, s) < 0) & (side(r, s, p) * side(r, s, q) < 0)).sum())
     return total
@@ -355,7 +356,7 @@ def drawn_by_graphviz(graph: Graph, sheet: Sheet) -> list[tuple[str, str, np.nda
 def test_crossings_compare_with_those_of_graphviz() -> None:
     ours = theirs = 0
     for seed in range(30):
-        graph = random_graph(seed, 12 + seed, mode="shapes")
+        graph = random_graph(seed, 14 + seed, mode="shapes")
         sheet = layout(graph, set())[""]
         ours += geometric_crossings([(w.source, w.target, sampled(curve(w.points, False))) for w in sheet.wires])
         theirs += geometric_crossings(drawn_by_graphviz(graph, sheet))
@@ -432,7 +433,7 @@ def test_parts_hold_everything_once_and_form_no_cycles(drawn: tuple[Graph, set[s
         node.key for node in graph.nodes
     }
     assert {box.key for box in parted.boxes if box.kind == "part"} <= set(found.children)  # none was dropped for a cycle
-    assert max(len(keys) for keys in found.children.values()) <= max(fold, len(graph.nodes) // 6 + 4)
+    assert max(len(keys) for keys in found.children.values()) <= 2 * fold
     order = {box.key: k for k, box in enumerate(parted.boxes)} | {"": -1}
     assert all(order[box.parent] < order[box.key] for box in parted.boxes)
 
@@ -446,7 +447,7 @@ def test_boxes_know_what_they_return() -> None:
 
 
 def test_a_large_graph_without_boxes_is_laid_out() -> None:
-    graph = random_graph(5, 300)
+    graph = random_graph(5, 120)
     sheet = layout(graph, set())[""]
     check_sheet(sheet, Sizes(graph, nest(graph), 4), "right")
 
@@ -477,7 +478,7 @@ def test_numbers(x: object, text: str) -> None:
     assert number(x) == text
 
 
-@given(st.floats(allow_nan=False, allow_infinity=False), st.integers(2, 12))
+@given(st.floats(-1e300, 1e300), st.integers(2, 12))
 def test_numbers_are_right_to_their_digits(x: float, digits: int) -> None:
     assert float(number(x, digits)) == pytest.approx(x, rel=0.6 * 10 ** (1 - digits), abs=0)
 

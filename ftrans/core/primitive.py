@@ -140,6 +140,7 @@ class Primitive(metaclass=PrimitiveMeta):
         return tuple([a.dtype for a in avals])
 
     lower: Any = None  # lower(b, *args): the element expression through a builder; absent: the op runs as a NumPy step
+    expand: Any = None  # expand(*args): the result by other operations, for a compiler; None where there is no such form
 
     def shares(self, base: Any) -> bool | None:
         """For operations that give a view: whether NumPy's result shares memory with this base; None where it is not known."""

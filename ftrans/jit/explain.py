@@ -12,6 +12,7 @@ from ..core.jaxpr import Jaxpr, pretty
 from ..core.wrap import decorator, trace_call
 from ..errors import ArgumentError, at_line
 from ..lowering import cost, fuse
+from ..lowering.expand import expanded
 from ..lowering.group import Group
 from ..lowering.loops import print_loops
 from ..transforms.abstract import abstract_input
@@ -29,7 +30,8 @@ class Lowered:
         self.name, self.jaxpr, self.consts = name, jaxpr, consts
         self.in_tree, self.out_tree = in_tree, out_tree
         self.simplified = simplify(jaxpr)
-        self.plan = fuse.plan(self.simplified)
+        self.expanded = expanded(self.simplified)
+        self.plan = fuse.plan(self.expanded)
 
     def __repr__(self) -> str:
         return f"<{self.name} lowered: {len(self.jaxpr.eqns)} equations, {len(fuse.kernels(self.plan))} kernels>"
@@ -53,7 +55,7 @@ class Lowered:
 
     def cost_analysis(self) -> dict[str, float]:
         """The cost model: seconds a call gains by compiled kernels, and seconds to compile them."""
-        gain, price = cost.gain_and_price(self.simplified, self.plan)
+        gain, price = cost.gain_and_price(self.expanded, self.plan)
         return {"gain per call": gain, "price": price}
 
 

@@ -25,6 +25,7 @@ from ..core.jaxpr import Jaxpr
 from ..core.run import executor
 from ..errors import CompilationForbiddenError, at_line
 from ..lowering import cost, fuse
+from ..lowering.expand import expanded
 from ..lowering.loops import Kernel
 from ..lowering.tape import Program, build
 
@@ -89,8 +90,8 @@ class Tiered:
         if self.calls < 2:
             return False
         if self.gain is None:
-            self.plan = fuse.plan(self.jaxpr)
-            self.gain, self.price = cost.gain_and_price(self.jaxpr, self.plan, service.is_compiled)
+            self.plan = fuse.plan(expanded(self.jaxpr))
+            self.gain, self.price = cost.gain_and_price(expanded(self.jaxpr), self.plan, service.is_compiled)
         if self.gain <= 0:
             return False
         if config.deterministic:
@@ -155,13 +156,13 @@ class Tiered:
     def compile(self, why: str) -> Program:
         """Make the hot program, in this process except for kernels that are on their way."""
         if self.plan is None:
-            self.plan = fuse.plan(self.jaxpr)
+            self.plan = fuse.plan(expanded(self.jaxpr))
         missing = self.missing(why)
         start = time.perf_counter()
         helper.wait([k for k in missing if helper.is_requested(k)])
         compiled = service.counts["compiled"]
         items = fuse.realise(self.plan, service)
-        self.hot = self.settled = build(self.jaxpr, items, guards=self.guards)
+        self.hot = self.settled = build(expanded(self.jaxpr), items, guards=self.guards)
         took = (time.perf_counter() - start) * 1e3
         done, total = service.counts["compiled"] - compiled, len(fuse.kernels(self.plan))
         if self.wanted is not None and not done:

@@ -14,10 +14,10 @@ from ..core.aval import Aval, aval
 from ..core.bind import bind, unary
 from ..core.primitive import Primitive
 from ..errors import DtypeError, at_line
-from .comparison import less_equal
-from .exponential import exp
-from .pointwise import Unary, mul, select, sub
-from .reductions import arrays, kept
+from .comparison import equal, less_equal
+from .exponential import exp, log
+from .pointwise import Unary, div, mul, select, sub
+from .reductions import arrays, kept, reduce_max
 from .structural import move_axis, reduce_sum, reshape
 
 
@@ -67,6 +67,11 @@ class Normalised(Primitive, abstract=True):
         """The sum along the axis, which is kept."""
         return reshape(reduce_sum(x, (self.axis,)), kept(x.shape, (self.axis,)))
 
+    def below(self, x: Any) -> Any:
+        """As `below_maximum`, recorded."""
+        largest = reshape(reduce_max(x, (self.axis,)), kept(x.shape, (self.axis,)))
+        return select(equal(x, largest), x.a.dtype.type(0), sub(x, largest))
+
     @classmethod
     def examples(cls) -> list[Any]:
         x = arrays()[0]
@@ -82,6 +87,12 @@ class Softmax(Normalised):
         np.exp(e, out=e)
         return np.divide(e, np.add.reduce(e, axis=self.axis, keepdims=True), out=e)
 
+    def expand(self, x: Any) -> Any:  # type: ignore[override]
+        if not x.shape[self.axis]:
+            return None
+        e = exp(self.below(x))
+        return div(e, self.total(e))
+
     def jvp(self, primals: tuple[Any, ...], tangents: tuple[Any, ...], out: Any) -> Any:
         moved = mul(out, tangents[0])
         return sub(moved, mul(out, self.total(moved)))
@@ -95,6 +106,12 @@ class LogSoftmax(Normalised):
     def eval(self, x: Any) -> Any:
         below = below_maximum(x, self.axis)
         return np.subtract(below, np.log(np.add.reduce(np.exp(below), axis=self.axis, keepdims=True)), out=below)
+
+    def expand(self, x: Any) -> Any:  # type: ignore[override]
+        if not x.shape[self.axis]:
+            return None
+        below = self.below(x)
+        return sub(below, log(self.total(exp(below))))
 
     def jvp(self, primals: tuple[Any, ...], tangents: tuple[Any, ...], out: Any) -> Any:
         return sub(tangents[0], self.total(mul(exp(out), tangents[0])))

@@ -261,7 +261,8 @@ class Run:
         rate = f" with learning_rate={self.plan.learning_rate:g}" if self.plan.learning_rate is not None else ""
         error = NonFiniteError(
             at_line(
-                f"minimize: {what_is_lost(point, 'became')} at step {self.nit + 1}{rate}; the last finite value was {self.at.f:g} at step {self.nit}",
+                f"minimize: {what_is_lost(point, 'became')} at step {self.nit + 1}{rate}; "
+                f"the last finite value was {self.at.f:g} at step {self.nit}",
                 hint=f"try a smaller learning rate, or {other}; error.result holds the last finite point",
             )
         )

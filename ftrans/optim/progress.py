@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import sys
 import time
+from importlib.util import find_spec
 from typing import Any
 
-try:
-    from tqdm import tqdm  # type: ignore[import-untyped, unused-ignore]
-except ImportError:
-    tqdm = None
+from ..core.lazy import Lazy
+
+tqdm = Lazy("tqdm", "tqdm") if find_spec("tqdm") else None
 
 PATIENCE = 2.0  # seconds before a bar appears by itself, and between two lines
 

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.optimize import Bounds, OptimizeResult
 
 from .. import pytree
-from ..errors import ArgumentError, at_line, shown
+from ..errors import ArgumentError, ShapeError, at_line, shown
 from ..optim.vector import Space, Vector
 
 NUMBERS = (int, float, np.integer, np.floating)
@@ -41,10 +41,10 @@ def bounds_of(bounds: Any, space: Space, pairs: bool = True) -> Any:
     if bounds is None:
         return None
     if isinstance(bounds, Bounds):
-        low, high = (np.broadcast_to(np.asarray(b, float).ravel(), space.size) for b in (bounds.lb, bounds.ub))
+        low, high = (elements(b, space) for b in (bounds.lb, bounds.ub))
         keep = bounds.keep_feasible
         return Bounds(low, high, keep if np.ndim(keep) == 0 else np.asarray(keep).ravel())
-    listed = isinstance(bounds, list | tuple)
+    listed = isinstance(bounds, list | tuple | np.ndarray)
     if pairs and listed and space.structure is pytree.LEAF and len(bounds) == space.size:
         lower, upper = zip(*[pair_of(pair, space) for pair in bounds], strict=True)
         return Bounds(np.array(lower), np.array(upper))
@@ -62,6 +62,14 @@ def bounds_of(bounds: Any, space: Space, pairs: bool = True) -> Any:
         ends = [pair_of(pair, space) for pair in found]
         lower, upper = (pytree.unflatten(space.structure, [end[k] for end in ends]) for k in (0, 1))
     return Bounds(space.spread(lower, "bounds[0]", -np.inf), space.spread(upper, "bounds[1]", np.inf))
+
+
+def elements(limit: Any, space: Space) -> Vector:
+    """The limits in a Bounds, one for each element of x."""
+    flat = np.asarray(limit, float).ravel()
+    if flat.size not in (1, space.size):
+        raise ShapeError(at_line(f"{space.who}: Bounds with {flat.size} limits for {space.size} elements of x0"))
+    return np.broadcast_to(flat, space.size)
 
 
 def pair_of(pair: Any, space: Space) -> tuple[Any, Any]:

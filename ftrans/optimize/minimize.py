@@ -79,7 +79,9 @@ def minimize(
     given: dict[str, Any] = {"fun": objective.alone, "jac": jac}
     if name not in VALUES_ONLY and (jac is None or pairs or slope is not None):
         given = {"fun": objective.value, "jac": objective.gradient}
-    given["fun"](start)  # errors of fun leave from the user's line, not from within SciPy
+    for asked in (given["fun"], given["jac"]):  # errors of fun and jac leave from the user's line, not from within SciPy
+        if callable(asked):
+            asked(start)
     given |= second_derivatives(name, objective, hess, hessp, args, derive=callable(given["jac"]))
     result = scipy.optimize.minimize(
         x0=start,

@@ -37,13 +37,13 @@ class Objective:
         self.curvature: Callable[[Any], Any] = make(hessian(self.scalar))
         self.product: Callable[..., Any] = make(lambda x, v: jvp(grad(self.scalar), (x,), (v,))[1])
         self.at: Vector | None = None
-        self.kept: tuple[Any, Vector] = (0.0, np.zeros(0))
+        self.kept: tuple[Any, Vector]
 
     def pair(self, v: Vector) -> tuple[Any, Vector]:
         """The value and the gradient."""
         if self.at is None or not np.array_equal(self.at, v):
             value, slope = self.both(self.space.tree(v))
-            self.kept = value, np.array(self.space.flat(slope, "the gradient"))
+            self.kept = np.float64(value), np.array(self.space.flat(slope, "the gradient"))
             self.at = np.array(v)
         return self.kept
 

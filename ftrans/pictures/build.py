@@ -6,28 +6,29 @@ The function is traced once more, watched (`watch`), cut into steps (`steps`), e
 from __future__ import annotations
 
 import linecache
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from ..core.aval import Aval
 from ..core.jaxpr import ClosedJaxpr, Jaxpr, names, where
 from ..core.jaxpr import literal as short_literal
 from ..core.reads import Read
 from ..core.run import own
 from ..core.trace import Tracer, equations
 from ..core.wrap import Call, trace_call
-from ..errors import ArgumentError, DifferentiationError, Location, NotDifferentiableError, at_line, line_number
+from ..errors import ArgumentError, DetachedReadError, DifferentiationError, Location, NotDifferentiableError, at_line, line_number
 from ..pytree import flatten_with_path, keystr, unflatten
 from .arguments import Arguments, Options, arguments_of
 from .boxes import boxes_of
 from .graph import Edge, Graph, Node
 from .steps import Step, steps_of
 from .structure import Scope, Sources
-from .sweeps import Use, forward_values, gradients_of, local_derivative, tangents_of
+from .sweeps import Use, depending_on, forward_values, gradients_of, local_derivative, tangents_of
 from .watch import Watch, function_name
-from .words import number_text, words
+from .words import is_atom, number_text, words
 
 
 @dataclass
@@ -66,7 +67,7 @@ def graph_of(fun: Any, args: Sequence[Any], kwargs: dict[str, Any], options: Opt
     moved = given.directions(options, program.jaxpr) if mode in ("forward", "both") else {}
     try:
         graph = assemble(program, mode, moved)
-    except NotDifferentiableError as error:
+    except (NotDifferentiableError, DetachedReadError) as error:
         if options.mode is None:
             error.add_note('ft.draw(f, mode="values") draws it without derivatives')
         raise
@@ -148,7 +149,7 @@ def output_names(outs: Sequence[int], paths: Sequence[str]) -> dict[int, str]:
 
 def title_of(fun: Any) -> str:
     """The name of a function, or of the class of an object that is called."""
-    name = str(getattr(fun, "__name__", type(fun).__name__))
+    name = str(getattr(getattr(fun, "func", fun), "__name__", type(fun).__name__))
     return fun.__qualname__.split(".")[-2] if name == "__call__" else name
 
 
@@ -201,7 +202,7 @@ def assemble(program: Program, mode: str, moved: dict[int, Any]) -> Graph:
         box.name = program.names.get(scopes[box.key].result or -1, "")
     if mode != "shapes":
         with np.errstate(all="ignore"):
-            add_numbers(graph, program, steps, keys, uses, moved, numbers)
+            add_numbers(graph, program, steps, keys, uses, moved)
     return graph
 
 
@@ -209,6 +210,7 @@ def add_nodes(graph: Graph, program: Program, steps: Sequence[Step], numbers: di
     """A node for every value; gives the key of each variable's node."""
     j, keys = program.jaxpr, {}
     needed = [step for step in steps if step.needed]
+    atoms: dict[int, str] = {}  # values without a name that are short to write: W.T, x[0]
     used = {v for step in needed for v in step.operands} | set(j.outs)
 
     def add(v: int, kind: str, op: str = "", text: str = "", loc: Location | None = None) -> None:
@@ -224,8 +226,10 @@ def add_nodes(graph: Graph, program: Program, steps: Sequence[Step], numbers: di
         if not literal and (v in used or (program.kinds.get(v) != "constant" and j.avals[v].inexact)):
             add(v, program.kinds.get(v, "constant"))
     for step in needed:
-        operands = [number_text(numbers[v]) if v in numbers else program.names.get(v) or "·" for v in step.operands]
+        operands = [number_text(numbers[v]) if v in numbers else program.names.get(v) or atoms.get(v, "·") for v in step.operands]
         op, text = words(step.main, operands, main_avals(step, j), [numbers.get(v) for v in step.operands])
+        if is_atom(step.main.op, text):
+            atoms[step.outs[0]] = text
         kind = "computation" if any([v not in numbers for v in step.operands]) else "constant"
         for v in step.outs:
             add(v, kind, op, text, step.main.loc)
@@ -255,67 +259,52 @@ def add_edges(graph: Graph, steps: Sequence[Step], keys: dict[int, str]) -> dict
 
 
 def add_numbers(
-    graph: Graph,
-    program: Program,
-    steps: Sequence[Step],
-    keys: dict[int, str],
-    uses: dict[Use, Edge],
-    moved: dict[int, Any],
-    numbers: Container[int],
+    graph: Graph, program: Program, steps: Sequence[Step], keys: dict[int, str], uses: dict[Use, Edge], moved: dict[int, Any]
 ) -> None:
-    """Fill in the values, and the tangents and gradients that the mode asks for."""
+    """Fill in the values, and the tangents and gradients that the mode asks for; constants have none."""
     j, nodes = program.jaxpr, {n.key: n for n in graph.nodes}
     values = forward_values(steps, program.values | j.lits)
     for v, key in keys.items():
         nodes[key].value = values[v]
     if graph.mode == "values":
         return
+    active = depending_on([v for v, kind in program.kinds.items() if kind != "constant"], steps, j)
+    edges = {}  # those that a derivative goes along
     for step in steps:
-        for k in range(len(step.operands)):
-            if (step.number, k) in uses:
-                uses[step.number, k].local = local_derivative(step, k, values)
+        for k, v in enumerate(step.operands):
+            if v in active and step.outs and step.outs[0] in active and (step.number, k) in uses:
+                edges[step.number, k] = uses[step.number, k]
+                edges[step.number, k].local = local_derivative(step, k, values)
     if graph.mode in ("forward", "both"):
-        add_tangents(program, steps, values, moved, {v: nodes[key] for v, key in keys.items()}, uses)
+        dots, parts = tangents_of(steps, values, moved)
+        for v in active & keys.keys():
+            nodes[keys[v]].tangent = dots[v] if v in dots else zeros(nodes[keys[v]].aval)
+        for use, edge in edges.items():
+            edge.tangent = parts[use] if use in parts else zeros(nodes[edge.target].aval)
     if graph.mode in ("reverse", "both"):
-        flows = gradients_of(steps, j, [values[v] for v in j.invars], numbers)
-        for use, edge in uses.items():
-            if nodes[edge.target].aval.inexact:
-                edge.gradient = flows.get(use)
-        add_gradients(graph, nodes[keys[j.outs[0]]])
+        flows = gradients_of(steps, j, [values[v] for v in j.invars], active)
+        for use, edge in edges.items():
+            edge.gradient = flows[use]
+        add_gradients(graph, nodes[keys[j.outs[0]]], [nodes[keys[v]] for v in active & keys.keys()])
 
 
-def add_tangents(
-    program: Program,
-    steps: Sequence[Step],
-    values: dict[int, Any],
-    moved: dict[int, Any],
-    nodes: dict[int, Node],
-    uses: dict[Use, Edge],
-) -> None:
-    """The tangents of nodes and edges; zero where nothing moves."""
-    dots, parts = tangents_of(steps, values, moved)
-    for v, node in nodes.items():
-        if node.aval.inexact:
-            node.tangent = dots[v] if v in dots else np.zeros(node.aval.shape, node.aval.dtype)[()]
-    outs = {step.number: step.outs[0] for step in steps if step.outs}
-    for (number, k), edge in uses.items():
-        target = nodes[outs[number]].aval
-        if target.inexact:
-            part = parts.get((number, k))
-            edge.tangent = np.zeros(target.shape, target.dtype)[()] if part is None else part
+def zeros(a: Aval) -> Any:
+    """The tangent or gradient of a value that nothing moves, or that moves nothing."""
+    out = np.zeros(a.shape, a.dtype)
+    return out[()] if a.scalar else out
 
 
-def add_gradients(graph: Graph, result: Node) -> None:
-    """Add up at every node what flows back along the edges that leave it, in the order of the backward sweep."""
+def add_gradients(graph: Graph, result: Node, active: Sequence[Node]) -> None:
+    """Add up at every active node what flows back along the edges that leave it, in the order of the backward sweep."""
     nodes = {n.key: n for n in graph.nodes}
     result.gradient = result.aval.dtype.type(1)
     for edge in reversed(graph.edges):
         if edge.gradient is not None:
             node = nodes[edge.source]
             node.gradient = edge.gradient if node.gradient is None else np.add(node.gradient, edge.gradient)
-    for node in graph.nodes:
-        if node.gradient is None and node.aval.inexact:
-            node.gradient = np.zeros(node.aval.shape, node.aval.dtype)[()]
+    for node in active:
+        if node.gradient is None:
+            node.gradient = zeros(node.aval)
     graph.of = result.name or (graph.title if graph.title.isidentifier() else "result")
 
 

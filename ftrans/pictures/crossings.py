@@ -202,10 +202,11 @@ def saved(left: list[float], right: list[float]) -> int:
     """How many crossings fewer there are when two neighbours swap; `left` and `right`: where their links end, sorted."""
     if not left or not right:
         return 0
+    if len(left) == len(right) == 1:  # most are bends: this takes 0.1 µs, what follows 0.6
+        return (left[0] > right[0]) - (left[0] < right[0])
     if left[-1] <= right[0]:
-        return -sum([len(right) - bisect_right(right, x) for x in left])
-    n = len(right)
-    return sum([bisect_left(right, x) - n + bisect_right(right, x) for x in left])
+        return sum([bisect_right(right, x) for x in left]) - len(left) * len(right)
+    return sum([bisect_left(right, x) + bisect_right(right, x) for x in left]) - len(left) * len(right)
 
 
 def starts(layers: Sequence[Sequence[int]], search: Search) -> Iterator[list[list[int]]]:

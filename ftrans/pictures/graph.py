@@ -33,7 +33,7 @@ class Node:
     where: `file.py:12`, "" where it is not known; source: the text of that line.
     output: which result of the function it is: "" for none, else `result` or `result['loss']`, `result[0]`.
     value, tangent, gradient: the forward value, the derivative of it by what is moved (forward mode), and the derivative of the
-        result by it (reverse mode); None where the picture was made without, or where there is none (integers).
+        result by it (reverse mode); None where the picture was made without, or where there is none (integers, constants).
     depth: how many calls below the drawn function the variable is that gave the name.
     """
 
@@ -63,7 +63,8 @@ class Edge:
     """The use of a value by an equation: operand number `index` of `target`.
 
     local: the derivative of target by this operand alone. An array where the operation works element by element, None where it
-        does not (a sum, a product of matrices: the Jacobian has no short form) or where nothing can be derived.
+        does not (a sum, a product of matrices: the Jacobian has no short form), for results of more than 10,000 elements, and where
+        nothing can be derived (constants, integers).
     tangent: what this operand contributes to the tangent of target (forward mode).
     gradient: what flows back along this edge to source (reverse mode); the sum over edges is the gradient of source.
     """

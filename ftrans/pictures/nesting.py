@@ -175,17 +175,16 @@ class Parts:
     def divide(self, box: str, items: list[str], pairs: Sequence[tuple[str, str]]) -> None:
         index = {key: k for k, key in enumerate(items)}
         ordered = [items[k] for k in topological(len(items), [(index[a], index[b]) for a, b in pairs])]
-        chain = [key for key in ordered if key not in self.sources]
+        sources = [key for key in items if key in self.sources]
         users: dict[str, list[str]] = {}
         for a, b in pairs:
             if a in self.sources:
                 users.setdefault(a, []).append(b)
-        tops = self.grouped(box, chain)
-        for source in [key for key in items if key in self.sources]:
+        room = max(self.fold // 2, self.fold - len(sources))
+        self.group(box, [key for key in ordered if key not in self.sources], room)
+        for source in sources:
             self.follow(source, box, users.get(source, []))
-        left = [key for key in items if key in self.sources and key not in self.moved]
-        if len(left) + tops > self.fold:
-            self.grouped(box, left)
+        self.group(box, [key for key in sources if key not in self.moved], self.fold // 2)
 
     def follow(self, source: str, box: str, users: list[str]) -> None:
         """Put a source into the innermost part around all that use it."""
@@ -200,14 +199,12 @@ class Parts:
         if common:
             self.moved[source] = common[0]
 
-    def grouped(self, box: str, items: list[str]) -> int:
-        """Put items in nested parts until at most `fold` remain on the level; their number."""
-        while len(items) > self.fold:
-            size = max(2, min(self.fold, -(-len(items) // min(PART, self.fold))))
-            if len(items) > self.fold * PART:  # parts of parts: the small ones first
-                size = PART
+    def group(self, box: str, items: list[str], room: int) -> None:
+        """Put items in parts, and parts in larger parts, until at most `room` things remain on the level."""
+        while len(items) > room:
+            size = -(-len(items) // min(PART, room))
+            size = max(2, min(size, PART, self.fold // 2))
             items = [self.part(box, items[k : k + size]) for k in range(0, len(items), size)]
-        return len(items)
 
     def part(self, box: str, items: list[str]) -> str:
         if len(items) == 1:

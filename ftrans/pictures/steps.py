@@ -10,7 +10,7 @@ from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..core.jaxpr import Cache, Eqn, Jaxpr
+from ..core.jaxpr import Cache, Eqn, Jaxpr, place
 from ..core.views import Copy
 from ..ops.structural import Broadcast, Convert, Weaken
 
@@ -100,7 +100,8 @@ def form_of(step: Step, j: Jaxpr) -> Jaxpr:
     """The jaxpr of a step alone, from its operands; equal steps have one form, so it is differentiated once."""
     ops = (step.main.op, *[tuple([e.op for e in chain]) for chain in step.before], *[e.op for e in step.after])
     avals = tuple([j.avals[v] for v in step.operands])
-    known: Jaxpr | None = forms.find((ops, avals))
+    key = (ops, avals, place(step.main.loc) if step.main.op.effectful else ())  # a read may raise, at the user's line
+    known: Jaxpr | None = forms.find(key)
     if known is not None:
         return known
     size = len(step.operands)
@@ -113,7 +114,7 @@ def form_of(step: Step, j: Jaxpr) -> Jaxpr:
         return new
 
     outs = write(step, list(range(size)), eqns.append, fresh)
-    return forms.keep((ops, avals), Jaxpr(range(size), eqns, outs, form_avals, {}))  # type: ignore[no-any-return]
+    return forms.keep(key, Jaxpr(range(size), eqns, outs, form_avals, {}))  # type: ignore[no-any-return]
 
 
 def write(

@@ -6,7 +6,7 @@ and the gradient by these is what the edges carry. Tangents are the `jvp` rules,
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from ..transforms.jvp import jvp_jaxpr, tangent_aval
 from ..transforms.reverse import gradient_jaxpr
 from .steps import Step, evaluate, write
 
-LARGE = 100_000  # elements of a result beyond which local derivatives are not kept
+LARGE = 10_000  # elements of a result beyond which local derivatives are not kept
 
 Use = tuple[int, int]  # the number of a step and of its operand
 
@@ -104,19 +104,27 @@ def elementwise(step: Step, x: Aval, y: Aval) -> bool:
     return isinstance(step.main.op, Pointwise | Select) or (not x.shape and not y.shape)
 
 
-def gradients_of(steps: Sequence[Step], j: Jaxpr, args: Sequence[Any], numbers: Container[int]) -> dict[Use, Any]:
-    """What flows back to each operand of each step, the variables `numbers` aside, when the only result of j is differentiated."""
-    perturbed, uses = perturbed_jaxpr(steps, j, numbers)
+def depending_on(inputs: Iterable[int], steps: Sequence[Step], j: Jaxpr) -> set[int]:
+    """The real and complex variables that depend on some of the inputs: those that have a derivative to show."""
+    found = {v for v in inputs if j.avals[v].inexact}
+    for step in steps:
+        if any([v in found for v in step.operands]):
+            found.update([v for v in step.outs if j.avals[v].inexact])
+    return found
+
+
+def gradients_of(steps: Sequence[Step], j: Jaxpr, args: Sequence[Any], active: Container[int]) -> dict[Use, Any]:
+    """What flows back to each use of an active variable when the only result of j is differentiated."""
+    perturbed, uses = perturbed_jaxpr(steps, j, active)
     if not uses:
         return {}
-    active = (*[False] * len(j.invars), *[True] * len(uses))
-    back = gradient_jaxpr(perturbed, active, 1)
+    back = gradient_jaxpr(perturbed, (*[False] * len(j.invars), *[True] * len(uses)), 1)
     grads = evaluate(back, [*args, *[None] * len(uses)])
     return dict(zip(uses, grads, strict=True))
 
 
-def perturbed_jaxpr(steps: Sequence[Step], j: Jaxpr, numbers: Container[int]) -> tuple[Jaxpr, list[Use]]:
-    """j with a perturbation of every use of a value, as further inputs."""
+def perturbed_jaxpr(steps: Sequence[Step], j: Jaxpr, active: Container[int]) -> tuple[Jaxpr, list[Use]]:
+    """j with a perturbation of every use of an active variable, as further inputs."""
     avals = {v: j.avals[v] for v in j.invars}
     env = {v: v for v in j.invars}
     eqns: list[Eqn] = []
@@ -137,7 +145,7 @@ def perturbed_jaxpr(steps: Sequence[Step], j: Jaxpr, numbers: Container[int]) ->
         operands = []
         for k, v in enumerate(step.operands):
             w = env[v]
-            if j.avals[v].inexact and v not in numbers:
+            if v in active:
                 z, w = new(tangent_aval(j.avals[v])), new(j.avals[v])
                 eqns.append(Eqn(Perturb(), (env[v], z), (w,), step.main.loc))
                 uses.append((step.number, k))

@@ -115,7 +115,7 @@ def value_text(x: Any, digits: int = 4, longest: int = LONGEST) -> str:
     if x.dtype.kind == "b":
         return f"{int(x.sum())} of {x.size} True"
     if x.dtype.kind == "c":
-        return "|.| " + value_text(np.abs(x).ravel(), digits)
+        return "|.| " + value_text(np.abs(x).reshape(1, -1), digits)
     missing = np.isnan(x)
     nans = int(missing.sum())
     if nans == x.size:

@@ -159,7 +159,7 @@ class Watch:
         """Name the traced values that the local variables of a call hold."""
         t = self.trace
         for name, v in call.frame.f_locals.items():
-            if (type(v) is Tracer or type(v) is View) and v.t is t:
+            if (type(v) is Tracer or type(v) is View) and v.t is t and name != "_":
                 known = self.names.get(v.i)
                 if known is None or call.depth < known[1]:
                     self.names[v.i] = (name, call.depth)
@@ -172,7 +172,8 @@ class Watch:
                 self.hint(f"{name}[{k}]", x, depth)
         elif type(v) is dict and len(v) <= MANY:
             for k, x in v.items():
-                self.hint(f"{name}[{k!r}]", x, depth)
+                if type(k) in (str, int):
+                    self.hint(f"{name}[{k!r}]", x, depth)
         elif name == "self" and type(v) is not Tracer:
             for k, x in list(getattr(v, "__dict__", {}).items())[:MANY]:
                 self.hint(f"self.{k}", x, depth)

@@ -110,6 +110,11 @@ def parameters(op: Any, avals: Sequence[Aval]) -> list[str]:
     return found
 
 
+def is_atom(op: Any, text: str) -> bool:
+    """Whether an expression can stand in another one as it is: `W.T`, `x[0]`."""
+    return text.endswith(".T") or (op.name in ("index", "slice", "gather") and "·" not in text)
+
+
 def product(op: Any, operands: Sequence[str], avals: Sequence[Aval]) -> tuple[str, str]:
     """A contraction: `x @ y` where that says it, else `dot` with the axes."""
     x, y = avals

@@ -262,7 +262,7 @@ function inside([left, top, right, bottom]) {
 
 /** A line `name = number` as it stands during the backward sweep. */
 function stepText(text, { done, total, text: sum }) {
-  if (done === 0) return total === 0 ? text : "";
+  if (done === 0) return "";
   if (done === total) return text;
   const [name] = text.split(" = ");
   return `${name} = ${sum ? `${sum} +` : "\u2026"}`; // more is to come

@@ -57,9 +57,11 @@ class Sweep {
 
   /** The gradient of a node after a step: {done, total, text}; done of total contributions have arrived. */
   gradient(node, step) {
-    const seed = node.output && this.seeded >= 0 && step >= this.seeded ? 1 : 0;
     const sends = node.outof.filter((edge) => edge.gradient !== null);
     const arrived = sends.filter((edge) => this.flowed.get(edge.id) <= step);
+    const begun = this.seeded >= 0 && step >= this.seeded;
+    if (!sends.length && !node.output) return { total: 1, done: Number(begun), text: begun ? this.show(node.gradient) : "" }; // unused: zero
+    const seed = node.output && begun ? 1 : 0;
     const [total, done] = [sends.length + (node.output ? 1 : 0), arrived.length + seed];
     return { total, done, text: this.partialSum(node, arrived, seed, done === total) };
   }

@@ -1,0 +1,35 @@
+"""Operations that loops cannot be made of, replaced by others that say the same: `expanded(j)`.
+
+A softmax is one NumPy step, which is best while a program is cold. A compiler wants its parts: the maximum, the exponentials and their
+sum fuse with what stands before and after them. A primitive offers the parts by a rule `expand(*args)`, written like `jvp` with recorded
+functions; it returns None where it has none for these operands.
+
+Precondition: a well-typed jaxpr. Postcondition: the same results up to rounding, the same guards in the same order.
+"""
+
+from __future__ import annotations
+
+from ..core.check import checked
+from ..core.jaxpr import Jaxpr, derived
+from ..core.trace import Trace
+from ..transforms.simplify import simplify
+
+
+@derived
+def expanded(j: Jaxpr) -> Jaxpr:
+    """j with every operation expanded that can be; j itself where there is none."""
+    if not any([eqn.op.expand is not None for eqn in j.eqns]):
+        return j
+    with Trace() as t:
+        t.src = ()
+        env = {v: t.input(j.avals[v]) for v in j.invars}
+        env |= {v: t.const(value, j.avals[v]) for v, value in j.lits.items()}
+        for eqn in j.eqns:
+            t.src = eqn.loc or ()
+            ins = [env[v] for v in eqn.ins]
+            out = eqn.op.expand(*ins) if eqn.op.expand is not None else None
+            if out is None:
+                out = t.record(eqn.op, ins)
+            env.update(zip(eqn.outs, out if eqn.op.multiple else (out,), strict=True))
+        outs = [env[v].i for v in j.outs]
+    return simplify(checked(Jaxpr.from_trace(t, outs, baked=True)))
