@@ -175,7 +175,7 @@ def test_boxes_open_and_folded() -> None:
     text = svg(graph, open_boxes={"b0"})
     inner = next(g for g in groups(text, "box") if g.get("id") == "b1")
     assert inner.get("class") == "box call folded"
-    assert words(inner) == ['g<"&>', "1 nodes".replace("s", ""), "c = 3", "∂e/∂c = 2"]
+    assert words(inner) == ['g<"&>', "1 node", "c = 3", "∂e/∂c = 2"]
     assert [g.get("data-name") for g in groups(text, "node")] == ["a", "b", "e", "d"]
     text = svg(graph, open_boxes=set())
     assert words(groups(text, "box")[0]) == ["for k in range(2)", "2 nodes, 2 results"]
@@ -200,7 +200,7 @@ def test_edges_go_through_open_boxes_in_one_piece() -> None:
 
 
 def test_fold_sets_how_much_shows() -> None:
-    assert len(groups(svg(boxed(), fold=4), "node")) == 4  # b0 open, b1 closed would be five
+    assert len(groups(svg(boxed(), fold=4), "node")) == 3  # a, b and e; with b0 open there would be five
     assert [g.get("data-folded") for g in groups(svg(boxed(), fold=4), "box")] == ["true"]
 
 
@@ -262,7 +262,7 @@ def parsed_dot(text: str) -> tuple[dict[str, dict[str, str]], dict[tuple[str, st
     for line in text.splitlines():
         line = line.strip()
         depth += line.endswith("{") - (line == "}")
-        statement = re.fullmatch(rf"(\w+)(?: -> (\w+))? \[(.*)\];", line)
+        statement = re.fullmatch(r"(\w+)(?: -> (\w+))? \[(.*)\];", line)
         cluster = re.fullmatch(rf"subgraph ({string}) {{", line)
         if cluster:
             clusters.append(cluster[1].strip('"').removeprefix("cluster_"))

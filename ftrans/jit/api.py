@@ -57,7 +57,7 @@ class Variant:
         self.consts = [(k, c.dtype, c.shape, c.strides) for k, c in enumerate(self.sources) if isinstance(c, ndarray)]
 
     def valid(self) -> bool:
-        """Whether it passed the checks now wanted, and what it captured is the same: captured arrays in dtype, shape and strides."""
+        """Whether it passed the checks now wanted and what it captured is the same, captured arrays in dtype, shape and strides."""
         if self.ranks != (config.strict, config.numpy_rank_promotion):
             return False
         for k, dtype, shape, strides in self.consts:

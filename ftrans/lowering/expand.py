@@ -1,8 +1,8 @@
 """Operations that loops cannot be made of, replaced by others that say the same: `expanded(j)`.
 
-A softmax is one NumPy step, which is best while a program is cold. A compiler wants its parts: the maximum, the exponentials and their
-sum fuse with what stands before and after them. A primitive offers the parts by a rule `expand(*args)`, written like `jvp` with recorded
-functions; it returns None where it has none for these operands.
+A softmax is one NumPy step, which is best while a program is cold. A compiler wants its parts: the maximum, the exponentials and
+their sum fuse with what stands before and after them. A primitive offers the parts by a rule `expand(*args)`, written like `jvp`
+with recorded functions; it returns None where it has none for these operands.
 
 Precondition: a well-typed jaxpr. Postcondition: the same results up to rounding, the same guards in the same order.
 """

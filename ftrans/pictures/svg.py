@@ -51,7 +51,7 @@ def svg(
     (True, True)
     """
     scene = scene_of(graph, sheets, open_boxes, fold, direction, digits)
-    parts = [HEAD.format(w=digit(scene.width), h=digit(scene.height), family=FAMILY, title=escape(graph.title))]
+    parts = [HEAD.format(w=digit(scene.width), h=digit(scene.height), family=FAMILY, title=escape(clean(graph.title)))]
     parts.append(f'<rect class="background" width="100%" height="100%" fill="{BACK}"/>\n')
     several = len(scene.panels) > 1
     for panel in scene.panels:

@@ -178,11 +178,12 @@ def node_lines(graph: Graph, node: Node, side: str, digits: int = 4) -> list[Lin
 def box_lines(graph: Graph, box: Box, count: int, returned: list[Node], side: str, digits: int = 4) -> list[Line]:
     """What is written on a folded box: its label, how many nodes are in it, and what it returns, if that is one value."""
     lines = [Line(cut(box.label), "name")]
+    nodes = "1 node" if count == 1 else f"{count} nodes"
     if len(returned) != 1:
-        return [*lines, Line(f"{count} nodes" + (f", {len(returned)} results" if returned else ""), "value")]
+        return [*lines, Line(nodes + (f", {len(returned)} results" if returned else ""), "value")]
     node = returned[0]
     name = box.name or node.name
-    lines.append(Line(f"{count} nodes", "value"))
+    lines.append(Line(nodes, "value"))
     lines.append(Line(cut(f"{name} = " * bool(name) + summary(node.value, node.aval, digits)), "value"))
     for role in ROLES[side][1:]:
         derived = getattr(node, role)
