@@ -481,6 +481,8 @@ def test_least_squares_errors() -> None:
         ft.optim.least_squares(lambda x: np.log(x), -np.ones(2))
     with pytest.raises(errors.NonFiniteError, match=rf"Jacobian is nan or infinite after 0 steps, where.*{here}look for"):
         ft.optim.least_squares(lambda x: np.sqrt(x), np.zeros(2))
+    with pytest.raises(errors.ArgumentError, match=r"x_scale must hold positive sizes, or be 'jac', got 0\.0"):
+        ft.optim.least_squares(lambda x: x, np.ones(2), x_scale=0.0)
     with pytest.raises(errors.ArgumentError, match="ftol must be a number and not negative, got -1"):
         ft.optim.least_squares(lambda x: x, np.ones(2), ftol=-1)
 

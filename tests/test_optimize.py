@@ -345,11 +345,9 @@ def test_errors_name_what_is_wrong_and_the_users_line() -> None:
         ft.optimize.minimize(3, START)  # type: ignore[arg-type]
     with pytest.raises(errors.UnsupportedError, match="x0 is traced: a solver runs on values"):
         ft.jit(lambda x: ft.optimize.minimize(bowl, x).x)(START)
-    with pytest.raises(errors.TreeStructureError, match=r"minimize: the trees differ at jac: .*"):
+    with pytest.raises(errors.TreeStructureError, match="minimize: the trees differ at jac"):
         ft.optimize.minimize(lambda p: p["v"] @ p["v"], {"v": START}, jac=lambda p: {"w": 2 * p["v"]})
-    with pytest.raises(
-        errors.ShapeError, match=r"jac\['v'\] has shape \(2,\), but x0\['v'\] has shape \(3,\)\n  at .*test_optimize"
-    ):
+    with pytest.raises(errors.ShapeError, match=r"jac\['v'\] has shape \(2,\), but x0\['v'\] has .*\n  at .*test_optimize"):
         ft.optimize.minimize(lambda p: p["v"] @ p["v"], {"v": START}, jac=lambda p: {"v": p["v"][:2]})
     with pytest.raises(ValueError, match="Unknown solver"):
         ft.optimize.minimize(bowl, START, method="simplex")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ftrans as ft
@@ -149,6 +149,7 @@ def program(steps: list[tuple[int, int, int]]) -> Any:
     return f
 
 
+@settings(max_examples=30)
 @given(STEPS, st.sampled_from([np.float64, np.float32]))
 def test_random_programs(steps, dtype):
     f = program(steps)
@@ -163,16 +164,18 @@ def test_random_programs(steps, dtype):
     np.testing.assert_allclose(result.tangent, ft.jvp(lambda w: f(x, w), (w,), (dtype(1),))[1], rtol=1e-5, atol=1e-6)
     for n in g.nodes:
         leaving = [e.gradient for e in g.edges if e.source == n.key and e.gradient is not None]
+        depends = n.kind != "constant" and n.aval.inexact
         assert n.value.dtype == n.aval.dtype if isinstance(n.value, np.ndarray | np.generic) else np.ndim(n.value) == 0
         assert np.shape(n.value) == n.aval.shape
-        if n.aval.inexact and not n.output:
+        assert (n.gradient is not None) == (n.tangent is not None) <= depends
+        if n.gradient is not None and not n.output:
             np.testing.assert_allclose(n.gradient, sum(leaving, np.zeros(n.aval.shape)), rtol=1e-5, atol=1e-6)
         arriving = [e.tangent for e in g.edges if e.target == n.key and e.tangent is not None]
-        if n.aval.inexact and arriving:
+        if arriving:
             np.testing.assert_allclose(n.tangent, sum(arriving), rtol=1e-4, atol=1e-5)
     for e in g.edges:
         target = nodes[e.target]
-        if e.local is not None and np.shape(e.local) == nodes[e.source].aval.shape == target.aval.shape:
+        if e.local is not None and e.gradient is not None and np.shape(e.local) == nodes[e.source].aval.shape == target.aval.shape:
             np.testing.assert_allclose(e.gradient, e.local * target.gradient, rtol=1e-4, atol=1e-5)
 
 
@@ -259,27 +262,26 @@ def test_a_result_that_is_an_input_or_a_number():
 
 
 def test_constants_have_no_derivative():
-    A, S = np.arange(3.0), np.arange(3)
-    g = graph(lambda x: np.sum(np.sin(A) * x + np.searchsorted(S, 1) * A), np.ones(3), mode="both")
-    assert [(n.name, n.gradient is None, n.tangent is None) for n in g.nodes[:3]] == [
-        ("x", False, False),
-        ("A", True, True),
-        ("S", True, True),
-    ]
-    assert [e.local for e in g.edges if e.source == g.node("A").key] == [None, None]
+    A = np.arange(3.0)
+    g = graph(lambda x: np.sum(A * x), np.ones(3), mode="both")
+    assert [(n.name, n.gradient is None, n.tangent is None) for n in g.nodes[:2]] == [("x", False, False), ("A", True, True)]
+    assert (g.edge("A", "n2").local, g.edge("A", "n2").gradient) == (None, None)
+    assert np.array_equal(g.edge("x", "n2").local, A)
 
 
-@pytest.mark.parametrize("name", sorted(registry))
-def test_every_primitive_is_drawn(name):
-    for op, args in registry[name].examples() if hasattr(registry[name], "examples") else ():
-        f = lambda *args: bind(op, *args)
-        g = graph(f, *args)
-        assert all([n.text for n in g.nodes if n.kind == "computation"])
-        for n, expected in zip(
-            [n for n in g.nodes if n.output], np.atleast_1d(op.eval(*args)) if not op.multiple else op.eval(*args), strict=False
-        ):
-            if np.shape(n.value) == np.shape(expected):
-                np.testing.assert_array_equal(n.value, expected)
+def test_every_primitive_is_drawn():
+    for cls in registry.values():
+        if not hasattr(cls, "examples"):
+            continue
+        op, args = cls.examples()[0]
+        with np.errstate(all="ignore"):
+            f = functools.partial(bind, op)
+            g = graph(f, *args)
+            expected = op.eval(*args)
+        assert all([n.text for n in g.nodes if n.kind == "computation"]), op
+        results = [n.value for n in g.nodes if n.output]
+        for value, right in zip(results, expected if op.multiple else (expected,), strict=True):
+            np.testing.assert_array_equal(value, right)
 
 
 def test_several_results():

@@ -320,3 +320,18 @@ def test_optim_is_imported_when_first_used() -> None:
     assert optim is ft.optim
     assert "ftrans.optim" in sys.modules
     assert {name for name in optim.__all__ if not hasattr(optim, name)} == set()
+
+
+@pytest.mark.parametrize("jit", [True, False])
+def test_what_the_loss_captures_is_read_at_every_step(jit: bool) -> None:
+    """A generator draws anew, and a number that changes counts from the next step on: jit must not freeze the first step."""
+    rng, factors = np.random.default_rng(0), [1.0]
+
+    def noisy(w: Any) -> Any:
+        return factors[0] * w**2 + rng.random()
+
+    def change(k: int, value: Any, params: Any) -> None:
+        factors[0] = 10.0 * k
+
+    losses = optim.train(noisy, 1.0, None, optim.sgd(0.0), steps=4, jit=jit, callback=change, progress=False).losses
+    np.testing.assert_allclose(losses, [1.0, 10.0, 20.0, 30.0] + np.random.default_rng(0).random(4))

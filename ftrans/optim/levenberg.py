@@ -93,12 +93,20 @@ def least_squares(
     residuals = Residuals(of_x, space, jit, "least_squares")
     start = np.array(space.flat(x0))
     space.check_finite(start)
-    scale = None if isinstance(x_scale, str) and x_scale == "jac" else 1 / space.spread(x_scale, "x_scale", 1.0)
+    scale = None if isinstance(x_scale, str) and x_scale == "jac" else scale_of(x_scale, space)
     most = 100 * (space.size + 1) if max_nfev is None else int(max_nfev)
     fit = Fit(residuals, start, Tolerances(ftol, xtol, gtol, most), factor, scale)
     with Progress("least_squares", most, progress) as bar:
         status = fit.run(bar, teller(callback))
     return fit.result(status)
+
+
+def scale_of(x_scale: Any, space: Space) -> Vector:
+    """What to multiply the unknowns by so that they are of one size."""
+    sizes = space.spread(x_scale, "x_scale", 1.0)
+    if not (sizes > 0).all():
+        raise ArgumentError(at_line(f"least_squares: x_scale must hold positive sizes, or be 'jac', got {shown(x_scale)}"))
+    return 1 / sizes
 
 
 class Tolerances(NamedTuple):
@@ -154,7 +162,8 @@ class Fit:
             while not moved:
                 if self.residuals.nfev >= self.limits.max_nfev:
                     return 0
-                moved, status = self.step(region)
+                with np.errstate(over="ignore", invalid="ignore"):  # met with a shorter step
+                    moved, status = self.step(region)
                 if status is None and cosine <= EPS:
                     status = -1
                 if status is not None:
@@ -184,8 +193,8 @@ class Fit:
         r = self.residuals(self.x + p)
         norm = float(np.linalg.norm(r))
         gained = 1 - (norm / self.norm) ** 2 if 0.1 * norm < self.norm else -1.0  # nan is no gain
-        linear = (float(np.linalg.norm(self.jac @ p)) / self.norm) ** 2
-        damped = self.damping * (length / self.norm) ** 2
+        slope, size = float(np.linalg.norm(self.jac @ p)) / self.norm, length / self.norm
+        linear, damped = slope * slope, self.damping * size * size
         expected = linear + 2 * damped
         ratio = gained / expected if expected else 0.0
         self.adapt(ratio, gained, linear + damped, 0.1 * norm >= self.norm or not math.isfinite(norm), length)

@@ -87,7 +87,8 @@ def minimize(
 
     fun: a function of a tree like `x0` (and of `args`) with a real scalar result; Python control flow is fine.
     x0: where to start: an array, a number, or a pytree of them, in float64 or float32. The solver works in float64 and gives `fun`
-        and the result leaves in their own dtypes; with float32 leaves tolerances below about 1e-4 may be out of reach.
+        and the result leaves in their own dtypes; with float32 leaves tolerances below about 1e-4 may be out of reach. A list of
+        numbers is a tree; write np.array([1.0, 2.0]) for an array.
     method: "gd", "cg", "lbfgs", "bfgs", "newton-cg", or a gradient transformation such as `ft.optim.adam(0.1)`.
     tol: the run has converged when no element of the gradient is larger than this in absolute value (default 1e-5).
     max_iter: the largest number of steps: by default 200 times the number of unknowns, at least 1000, and 100,000 for "gd" and for

@@ -126,6 +126,7 @@ class Run:
             updates, state = optimizer.update(grads, state, params)
             return out, apply_updates(params, updates), state
 
+        update.__wrapped__ = loss  # type: ignore[attr-defined]  # jit looks at what the user's function captures, not at ours
         self.update = jitted(update) if jit else update
 
     def step(self, batch: tuple[Any, ...]) -> Any:

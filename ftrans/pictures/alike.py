@@ -63,7 +63,8 @@ class Draft:
         """All but keys, numbers and sizes: boxes with the same pattern are alike."""
         number = {key: k for k, key in enumerate(self.keys())}
         arcs = [(number[a.source], number[a.target], number[a.value], a.enters, a.leaves, a.label is None) for a in self.arcs]
-        words = [size.lines(item.key, size.sides[0])[0].text if item.key in size.nodes else None for item in self.items]
+        nodes = [size.nodes.get(item.key) for item in self.items]
+        words = [node and (node.kind, node.name, node.op, node.text) for node in nodes]  # a box: None
         return bool(self.box), tuple(words), tuple(arcs)
 
     def with_room_for(self, drafts: list[Draft]) -> Draft:

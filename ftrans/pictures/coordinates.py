@@ -15,6 +15,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+SWEEPS = 8  # in which single vertices are straightened at the end
+
 Link = tuple[int, int, float, float]  # from u to v in the next layer, ending at these distances from their centres
 Near = list[list[tuple[int, float]]]  # for each vertex its neighbours, and how far from them it must be for a straight line
 
@@ -46,7 +48,50 @@ def across(
             order = [row[::sign] for row in rows]
             blocks = align(order, near, place, sign, forbidden, n)
             found.append([sign * x for x in push(order, size, bend, gap, *blocks)])
-    return middles(found, size)
+    y = middles(found, size)
+    for turn in range(SWEEPS):
+        for layer in layers if turn % 2 else list(layers)[::-1]:
+            straighten(layer, y, size, bend, gap, up, down)
+    return y
+
+
+def straighten(
+    layer: Sequence[int], y: list[float], size: Sequence[float], bend: Sequence[bool], gap: float, up: Near, down: Near
+) -> None:
+    """Move each vertex as far as its neighbours in the layer let it, to where its links deviate least in sum (in place).
+
+    Links of bends weigh more, as in Gansner and others 1993 (section 4): those of long edges should be the straightest.
+    """
+    for k, v in enumerate(layer):
+        low, high = interval([(y[u] + away, (2 if bend[u] else 1) * (2 if bend[v] else 1)) for u, away in (*up[v], *down[v])], y[v])
+        target = min(max(y[v], low), high)
+        if k:
+            u = layer[k - 1]
+            target = max(target, y[u] + apart(u, v, size, bend, gap))
+        if k < len(layer) - 1:
+            w = layer[k + 1]
+            target = min(target, y[w] - apart(v, w, size, bend, gap))
+        y[v] = target
+
+
+def interval(points: list[tuple[float, int]], alone: float) -> tuple[float, float]:
+    """The weighted medians of some points (place, weight): where the sum of the weighted distances is least.
+
+    >>> interval([(1.0, 1), (2.0, 1), (9.0, 1)], 0.0), interval([(1.0, 1), (9.0, 1)], 0.0), interval([], 5.0)
+    ((2.0, 2.0), (1.0, 9.0), (5.0, 5.0))
+    """
+    points = sorted(points)
+    balance = -sum([weight for _, weight in points])
+    for k, (at, weight) in enumerate(points):
+        balance += 2 * weight
+        if balance >= 0:
+            return at, points[k + 1][0] if balance == 0 else at
+    return alone, alone
+
+
+def apart(v: int, w: int, size: Sequence[float], bend: Sequence[bool], gap: float) -> float:
+    """How far apart the centres of two neighbours in a layer must be."""
+    return (size[v] + size[w]) / 2 + (gap / 2 if bend[v] and bend[w] else gap)
 
 
 def conflicts(layers: Sequence[Sequence[int]], place: list[int], up: Near, bend: Sequence[bool]) -> set[tuple[int, int]]:
@@ -95,7 +140,7 @@ def push(
     waiting = dict.fromkeys(after, 0)
     for layer in layers:
         for v, w in pairwise(layer):
-            room = (size[v] + size[w]) / 2 + (gap / 2 if bend[v] and bend[w] else gap) + shift[v] - shift[w]
+            room = apart(v, w, size, bend, gap) + shift[v] - shift[w]
             a, b = root[v], root[w]
             if b not in after[a]:
                 waiting[b] += 1

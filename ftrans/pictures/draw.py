@@ -157,8 +157,8 @@ def draw(
     `fun` raises passes through. While `fun` runs, a profile function of ours (`sys.setprofile`) takes the place of others in
     this thread.
 
-    Gradients are those of `ft.grad`, tangents those of `ft.jvp`; constants have none. A local derivative is None where it is not one number for each
-    element (sums, products of matrices), and for results of more than 10,000 elements.
+    Gradients are those of `ft.grad`, tangents those of `ft.jvp`; constants have none. A local derivative is None where it is
+    not one number for each element (sums, products of matrices), and for results of more than 10,000 elements.
 
     >>> def e(a, b):
     ...     c, d = a + b, b + 1

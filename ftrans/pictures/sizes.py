@@ -60,8 +60,9 @@ class Sizes:
 
     def label(self, edge: int, direction: str) -> Size | None:
         """The room for the texts of an edge, with the line through its middle; None where there is no text."""
-        texts = [text for side in self.sides for text in edge_texts(self.graph, edge, side, self.digits)]
-        widest = max([width_of(text, EDGE_SIZE) for text in texts])
+        texts = [edge_texts(self.graph, edge, side, self.digits) for side in self.sides]
+        widths = [(width_of(local, EDGE_SIZE), width_of(f"{moved} ←", EDGE_SIZE) * bool(moved)) for local, moved in texts]
+        widest = max([max(pair) for pair in widths])
         if not widest:
             return None
         height = EDGE_SIZE * LINE
