@@ -1,5 +1,7 @@
 """Sphinx builds the documentation from this folder, offline:  sphinx-build -W -b html docs docs/_build
 
+myst-nb runs the code cells of tutorial.md at every build and shows what they give; an error in one fails the build.
+
 The reference has one page for each public module, written to reference/generated/ at every build, so that a new
 module needs no entry here. Docstrings are plain text with `code` in backticks; docstrings.py turns them into what
 Sphinx reads.
@@ -24,10 +26,16 @@ author = "The ftrans developers"
 copyright = "2026, The ftrans developers"  # noqa: A001  (Sphinx's name for it)
 version = release = "0.1.0"
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.viewcode"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.viewcode"]
 myst_enable_extensions = ["dollarmath", "deflist"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build"]
+nb_execution_mode = "force"  # numbers and pictures are those of this build, never kept ones
+nb_execution_raise_on_error = True
+nb_execution_timeout = 300  # seconds a cell
+nb_merge_streams = True  # one block for what several prints print
+html_static_path = ["_static"]  # the page that the tutorial draws
+(HERE / "_static").mkdir(exist_ok=True)
 html_theme = "furo" if importlib.util.find_spec("furo") else "alabaster"  # alabaster comes with Sphinx
 html_title = "ftrans"
 

@@ -399,6 +399,12 @@ def test_the_outermost_name_wins():
 
     assert names(graph(f, 2.0)) == ["x", "y", "z", ""]
 
+    def g(x):
+        ys = [square(x + k) for k in range(2)]
+        return ys[0] * ys[1]
+
+    assert names(graph(g, 2.0)) == ["x", "r", "ys[0]", "r", "ys[1]", ""]
+
 
 def test_names_without_source():
     space: dict[str, Any] = {}
@@ -647,6 +653,14 @@ def test_branches():
 
     assert boxes(graph(f, 1.0)) == [(0, "branch", "if x > 0: true"), (0, "branch", "if y > 1000: false")]
     assert boxes(graph(f, -1.0)) == [(0, "branch", "if y > 1000: false")]
+
+    def first(x):
+        if x > 0:
+            x = x * x  # two variables: nothing is recorded between the question and this
+            x = x + x
+        return x - 1
+
+    assert inside(graph(first, 1.0), "if x > 0: true") == ["x", "x"]
 
 
 def test_boxes_that_say_nothing_are_not_there():

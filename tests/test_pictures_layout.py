@@ -21,7 +21,7 @@ from ftrans.pictures.graph import BOX_KINDS, Box, Edge, Graph, Node
 from ftrans.pictures.layers import longest_paths, ranks
 from ftrans.pictures.layout import layout, sheet_of_every_box
 from ftrans.pictures.nesting import nest, open_boxes, returned, with_parts
-from ftrans.pictures.scene import curve
+from ftrans.pictures.scene import Scene, curve
 from ftrans.pictures.sizes import Sizes
 from ftrans.pictures.text import number, summary, value_text, width_of
 
@@ -322,7 +322,19 @@ def test_parallel_edges_and_fan_out_are_apart() -> None:
     assert np.abs(np.median(first[:, 1]) - np.median(second[:, 1])) > 5
 
 
-def geometric_crossings(lines: list[tuple[str, str, np.ndarray]]) -> int:
+Drawn = tuple[str, set[str], np.ndarray]  # a line, the node it comes from and those it leads to
+
+
+def visible_lines(wires: list[Wire]) -> list[Drawn]:
+    """The pieces of wires, each once: wires of one value lie on each other until they part."""
+    pieces: dict[tuple[str, Point, Point], set[str]] = {}
+    for wire in wires:
+        for ends in pairwise(wire.points):
+            pieces.setdefault((wire.source, *ends), set()).add(wire.target)
+    return [(source, targets, sampled(curve(ends, False))) for (source, *ends), targets in pieces.items()]
+
+
+def geometric_crossings(lines: list[Drawn]) -> int:
     """How often drawn lines without a common end cross."""
 
     def side(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
@@ -331,13 +343,13 @@ def geometric_crossings(lines: list[tuple[str, str, np.ndarray]]) -> int:
     total = 0
     for (a, b, first), (c, d, second) in combinations(lines, 2):
         apart = (first.max(0) < second.min(0)).any() or (second.max(0) < first.min(0)).any()
-        if not {a, b} & {c, d} and not apart:
+        if not {a, *b} & {c, *d} and not apart:
             p, q, r, s = first[:-1, None], first[1:, None], second[None, :-1], second[None, 1:]
             total += int(((side(p, q, r) * side(p, q, s) < 0) & (side(r, s, p) * side(r, s, q) < 0)).sum())
     return total
 
 
-def drawn_by_graphviz(graph: Graph, sheet: Sheet) -> list[tuple[str, str, np.ndarray]]:
+def drawn_by_graphviz(graph: Graph, sheet: Sheet) -> list[Drawn]:
     sizes = "".join(
         f'{p.key} [shape=box, fixedsize=true, label="", width={p.width / 72}, height={p.height / 72}];' for p in sheet.places
     )
@@ -348,7 +360,7 @@ def drawn_by_graphviz(graph: Graph, sheet: Sheet) -> list[tuple[str, str, np.nda
     lines = []
     for edge in found["edges"]:
         points = [tuple(map(float, pair.split(","))) for pair in edge["pos"].split() if pair[0] != "e"]
-        lines.append((names[edge["tail"]], names[edge["head"]], sampled(points)))
+        lines.append((names[edge["tail"]], {names[edge["head"]]}, sampled(points)))
     return lines
 
 
@@ -358,7 +370,7 @@ def test_crossings_compare_with_those_of_graphviz() -> None:
     for seed in range(30):
         graph = random_graph(seed, 14 + seed, mode="shapes")
         sheet = layout(graph, set())[""]
-        ours += geometric_crossings([(w.source, w.target, sampled(curve(w.points, False))) for w in sheet.wires])
+        ours += geometric_crossings(visible_lines(sheet.wires))
         theirs += geometric_crossings(drawn_by_graphviz(graph, sheet))
     assert theirs > 100
     assert ours <= 1.1 * theirs, (ours, theirs)
@@ -514,3 +526,20 @@ def test_widths_of_text_are_those_of_the_font() -> None:
             true, _, _ = textpath.text_to_path.get_text_width_height_descent(text, font.copy(), False)
             scale = font.get_size_in_points()
             assert 0.97 * true / scale <= width_of(text, 1.0, bold) <= 1.12 * true / scale, text
+
+
+def test_wires_of_one_value_share_a_trunk() -> None:
+    graph = Graph("f", "shapes", [Node(f"n{k}", "computation", "x", "", "", SCALAR) for k in range(8)])
+    graph.edges = [Edge(f"n{k}", f"n{k + 1}", 0) for k in range(6)] + [Edge("n7", f"n{k}", 1) for k in (2, 4, 6)]
+    long = [wire.points for wire in layout(graph, set())[""].wires if wire.source == "n7"]
+    lanes = {points[1][1] if len(points) == 2 else points[-3][1] for points in long[1:]}
+    assert len(lanes) == 1
+
+
+def test_wide_panels_stand_below_each_other() -> None:
+    for passes, below in ((1, False), (12, True)):
+        graph = loop(passes, 1, boxes=False)
+        graph.mode = "both"
+        first, second = Scene(graph, layout(graph, set()), "right", 4).panels
+        assert (first.x == second.x) == below
+        assert (first.y == second.y) != below

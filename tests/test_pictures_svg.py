@@ -365,7 +365,7 @@ def test_names_with_dollars_are_not_formulas() -> None:
 
 
 def test_without_matplotlib_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(png_module, "mpl", None)
+    monkeypatch.setattr(png_module, "installed", lambda: False)
     for write, name in ((png, "PNG"), (pdf, "PDF")):
         with pytest.raises(UnsupportedError, match=f"{name} is drawn by matplotlib, which is not installed") as caught:
             write(sample())

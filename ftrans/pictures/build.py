@@ -191,7 +191,8 @@ def not_scalar(program: Program, given: Arguments, mode: str) -> tuple[str, str]
 def assemble(program: Program, mode: str, moved: dict[int, Any]) -> Graph:
     """The graph of a program, with the numbers that belong to `mode`."""
     j = program.jaxpr
-    numbers = {v: x for v, x in program.values.items() if program.kinds[v] == "constant" and np.ndim(x) == 0} | j.lits
+    fixed = {v: x for v, x in program.values.items() if program.kinds[v] == "constant"} | j.lits
+    numbers = {v: x for v, x in fixed.items() if np.ndim(x) == 0}
     steps = steps_of(j, {v for v in program.names if program.kinds.get(v) != "constant"})
     graph = Graph(program.title, mode)
     keys = add_nodes(graph, program, steps, numbers)

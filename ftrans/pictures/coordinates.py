@@ -1,7 +1,7 @@
 """Coordinates across the direction of the data: long edges are straight, vertices between their neighbours, and nothing overlaps.
 
     >>> across([[0, 1], [2]], [10.0, 10.0, 10.0], [(0, 2, 0.0, 0.0), (1, 2, 0.0, 0.0)], [False] * 3, gap=6.0)
-    [-8.0, 8.0, 0.0]
+    [0.0, 16.0, 8.0]
 
 After Brandes and Köpf 2001, "Fast and simple horizontal coordinate assignment": vertices are aligned to blocks with a median
 neighbour, in four ways (from above or below, leaning left or right), the blocks are pushed together, and each vertex takes the
@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-SWEEPS = 8  # in which single vertices are straightened at the end
+SWEEPS = 6  # in which single vertices are straightened at the end
 
 Link = tuple[int, int, float, float]  # from u to v in the next layer, ending at these distances from their centres
 Near = list[list[tuple[int, float]]]  # for each vertex its neighbours, and how far from them it must be for a straight line

@@ -25,10 +25,8 @@ def dot(
     open_boxes, fold, direction, digits: as for `svg`. Open boxes are clusters, folded ones are nodes.
     side: which labelling of a graph of mode "both" is written: "reverse" (the default) or "forward".
 
-    >>> from ftrans.pictures.graph import Edge, Graph, Node
-    >>> x, y = Node("n0", "input", "x", "", "", aval((), "float64")), Node("n1", "computation", "y", "", "", aval((), "float64"))
-    >>> print(dot(Graph("f", "shapes", [x, y], [Edge("n0", "n1", 0)])).splitlines()[-2])
-      n0 -> n1 [id="e0", tooltip="x->y"];
+    >>> print(dot(ft.draw(lambda x: 2 * x, mode="values")(3.0).graph).splitlines()[5])
+      n0 [label=<<b>x</b><br/>3>, id="n0", shape="ellipse", style="filled", fillcolor="#E3EFF9", ...];
     """
     if open_boxes is None:
         graph = with_parts(graph, fold)

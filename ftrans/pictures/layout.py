@@ -33,10 +33,7 @@ def layout(graph: Graph, open_boxes: set[str], direction: str = "right", digits:
     open_boxes: keys of boxes to draw open (a box inside a folded one is not drawn at all).
     direction: where data flows, "right" or "down"; digits: of the numbers on it, as they decide how large things are.
 
-    >>> from ftrans.pictures.graph import Edge, Graph, Node
-    >>> x = Node("n0", "input", "x", "", "", aval((), "float64"))
-    >>> y = Node("n1", "computation", "y", "sin", "sin(x)", aval((), "float64"))
-    >>> sheet = layout(Graph("f", "shapes", [x, y], [Edge("n0", "n1", 0)]), set())[""]
+    >>> sheet = layout(ft.draw(lambda x: 2 * x)(3.0).graph, set())[""]
     >>> [place.rank for place in sheet.places], sheet.wires[0].edges
     ([0, 1], (0,))
     """

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 from typing import Any
 
+from ..core.lazy import Lazy
 from ..errors import UnsupportedError, at_line
 from .geometry import Sheet
 from .graph import Graph
@@ -12,15 +14,14 @@ from .scene import BACK, Line, Mark, Scene, Shape, Text, arrowhead, heading_text
 from .svg import scene_of
 from .text import FAMILY
 
-try:
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.backends.backend_pdf import FigureCanvasPdf
-    from matplotlib.figure import Figure
-    from matplotlib.patches import Ellipse, FancyBboxPatch, PathPatch, Polygon
-    from matplotlib.path import Path
-except ImportError:
-    mpl = None  # type: ignore[assignment]
+# matplotlib takes 0.3 s to import, which most pictures do not need
+rc_context = Lazy("matplotlib", "rc_context")
+FigureCanvasAgg = Lazy("matplotlib.backends.backend_agg", "FigureCanvasAgg")
+FigureCanvasPdf = Lazy("matplotlib.backends.backend_pdf", "FigureCanvasPdf")
+Figure = Lazy("matplotlib.figure", "Figure")
+Ellipse, FancyBboxPatch = Lazy("matplotlib.patches", "Ellipse"), Lazy("matplotlib.patches", "FancyBboxPatch")
+PathPatch, Polygon = Lazy("matplotlib.patches", "PathPatch"), Lazy("matplotlib.patches", "Polygon")
+Path = Lazy("matplotlib.path", "Path")
 
 INCH = 96.0  # CSS pixels
 POINT = 0.75  # points in a CSS pixel
@@ -38,8 +39,7 @@ def png(
 ) -> bytes:
     """The picture as PNG. The options are those of `svg`; dpi: pixels for each inch, of which a picture has one for every 96 units.
 
-    >>> from ftrans.pictures.graph import Graph, Node
-    >>> png(Graph("f", "shapes", [Node("n0", "input", "x", "", "", aval((), "float64"))]))[:4]
+    >>> png(ft.draw(lambda x: 2 * x)(3.0).graph)[:4]
     b'\\x89PNG'
     """
     return drawn("png", dpi, graph, sheets, open_boxes, fold, direction, digits)
@@ -56,15 +56,19 @@ def pdf(
 ) -> bytes:
     """The picture as PDF, with its text as text. The options are those of `svg`.
 
-    >>> from ftrans.pictures.graph import Graph, Node
-    >>> pdf(Graph("f", "shapes", [Node("n0", "input", "x", "", "", aval((), "float64"))]))[:4]
+    >>> pdf(ft.draw(lambda x: 2 * x)(3.0).graph)[:4]
     b'%PDF'
     """
     return drawn("pdf", 72, graph, sheets, open_boxes, fold, direction, digits)
 
 
+def installed() -> bool:
+    """Whether matplotlib is there, without importing it."""
+    return importlib.util.find_spec("matplotlib") is not None
+
+
 def drawn(ending: str, dpi: float, graph: Graph, *options: Any) -> bytes:
-    if mpl is None:
+    if not installed():
         raise UnsupportedError(
             at_line(
                 f"{ending.upper()} is drawn by matplotlib, which is not installed", hint='pip install "ftrans[draw]", or write SVG'
@@ -78,7 +82,7 @@ def drawn(ending: str, dpi: float, graph: Graph, *options: Any) -> bytes:
     axes.set_axis_off()
     draw_scene(axes, scene)
     buffer = io.BytesIO()
-    with mpl.rc_context({"pdf.fonttype": 42}):
+    with rc_context({"pdf.fonttype": 42}):
         canvas.print_figure(
             buffer, dpi=dpi, format=ending, facecolor=BACK, metadata={} if ending == "png" else {"CreationDate": None}
         )

@@ -7,6 +7,7 @@ meets no place and no label.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -69,7 +70,8 @@ class Sketch:
         self.bend = [False] * (len(items) + ports)
         self.index_arcs()
         self.rank = self.ranked()
-        self.chains = [self.chain(a, b, arc.label) for (a, b), arc in zip(self.ends, arcs, strict=True)]
+        self.trunks: dict[tuple[Hashable, int], int] = {}
+        self.chains = [self.chain(k) for k in range(len(arcs))]
         self.layers = self.ordered()
         self.spread()
         self.y = coordinates.across(self.layers, self.across, self.links(), self.bend, GAP)
@@ -101,17 +103,33 @@ class Sketch:
         self.doubled = len(set(self.ends)) < len(self.ends) or any([arc.label for arc in self.arcs])
         return [2 * r for r in rank] if self.doubled else rank
 
-    def chain(self, a: int, b: int, label: Size | None) -> list[int]:
-        """The vertices of a wire: a bend in each layer between its ends; its label, if any, in the last layer before the target."""
+    def chain(self, k: int) -> list[int]:
+        """The vertices of a wire: a bend in each layer between its ends; its label, if any, in the last layer before the target.
+
+        Wires of one value share their bends as far as they go together, like branches of one trunk, but not the layer of the label.
+        """
+        (a, b), label = self.ends[k], self.arcs[k].label
         bends = []
         for rank in range(self.rank[a] + 1, self.rank[b]):
-            bends.append(len(self.rank))
-            size = label if label and rank == self.rank[b] - 1 else (0.0, 0.0)
-            self.rank.append(rank)
-            self.along.append(size[1] if self.down else size[0])
-            self.across.append(size[0] if self.down else size[1])
-            self.bend.append(True)
+            own = self.doubled and rank == self.rank[b] - 1
+            bend = self.trunks.get((self.trunk(k), rank)) if not own else None
+            if bend is None:
+                bend = self.add_bend(rank, label if own and label else (0.0, 0.0))
+                if not own:
+                    self.trunks[self.trunk(k), rank] = bend
+            bends.append(bend)
         return [a, *bends, b]
+
+    def trunk(self, k: int) -> Hashable:
+        """Wires for which this is equal carry one value from one place."""
+        return self.ends[k][0], self.arcs[k].value or k
+
+    def add_bend(self, rank: int, size: Size) -> int:
+        self.rank.append(rank)
+        self.along.append(size[1] if self.down else size[0])
+        self.across.append(size[0] if self.down else size[1])
+        self.bend.append(True)
+        return len(self.rank) - 1
 
     # --- order and places across
 
@@ -135,7 +153,8 @@ class Sketch:
         return layers
 
     def links(self, step: int = 1, relative: bool = False) -> list[crossings.Link]:
-        """The pieces of all wires between layers that are `step` apart; where they end in pixels, or relative to sizes."""
+        """The pieces of all wires between layers that are `step` apart: relative to sizes, and each as often as wires share it,
+        for counting crossings; or in pixels and once, for coordinates."""
         links = []
         for chain, (start, end) in zip(self.chains, self.at, strict=True):
             if relative:
@@ -144,22 +163,23 @@ class Sketch:
             links += [
                 (chain[k], chain[k + step], start if k == 0 else 0.0, end if k == last else 0.0) for k in range(0, last + 1, step)
             ]
-        return links
+        return links if relative else list(dict.fromkeys(links))
 
     def spread(self) -> None:
         """Let wires end side by side in the order in which they come; those that carry one value leave from one point."""
         place = {v: k for layer in self.layers for k, v in enumerate(layer)}
         for side, (own, near) in enumerate([(0, 1), (-1, -2)]):
-            meeting: dict[int, list[int]] = {}
+            meeting: dict[int, dict[Hashable, list[int]]] = {}
             for k, chain in enumerate(self.chains):
                 v = chain[own]
                 if v < len(self.items) and not self.items[v].ports and (side or self.items[v].spread):
-                    meeting.setdefault(v, []).append(k)
-            for v, wires in meeting.items():
-                wires.sort(key=lambda k: (place[self.chains[k][near]], self.at[k][1 - side]))
+                    meeting.setdefault(v, {}).setdefault(k if side else self.trunk(k), []).append(k)
+            for v, together in meeting.items():
+                wires = sorted(together.values(), key=lambda ks: (place[self.chains[ks[0]][near]], self.at[ks[0]][1 - side]))
                 step = min(SPREAD, 0.7 * self.across[v] / len(wires))
-                for j, k in enumerate(wires):
-                    self.at[k][side] = (j - (len(wires) - 1) / 2) * step
+                for j, ks in enumerate(wires):
+                    for k in ks:
+                        self.at[k][side] = (j - (len(wires) - 1) / 2) * step
 
     # --- places along
 

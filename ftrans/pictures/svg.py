@@ -43,12 +43,12 @@ def svg(
         Where a level holds more by itself, neighbours in the order of computation are put in boxes first (`nesting.with_parts`).
     direction: where data flows, "right" or "down"; digits: significant digits of the numbers in view.
 
-    >>> from ftrans.pictures.graph import Edge, Graph, Node
-    >>> x = Node("n0", "input", "x", "", "", aval((), "float64"), value=3.0)
-    >>> y = Node("n1", "computation", "y", "square", "x²", aval((), "float64"), value=9.0)
-    >>> text = svg(Graph("f", "values", [x, y], [Edge("n0", "n1", 0)]))
-    >>> '<g class="node input" id="n0" data-name="x" data-value="3.0"' in text, "<title>x-&gt;y</title>" in text
-    (True, True)
+    >>> import re
+    >>> text = svg(ft.draw(lambda x: 2 * x)(3.0).graph)
+    >>> '<g class="node input" id="n0" data-name="x" data-value="3.0"' in text
+    True
+    >>> re.findall('data-source="(.*?)" .* data-local="(.*?)" data-gradient="(.*?)"', text)
+    [('x', '2.0', '2.0')]
     """
     scene = scene_of(graph, sheets, open_boxes, fold, direction, digits)
     parts = [HEAD.format(w=digit(scene.width), h=digit(scene.height), family=FAMILY, title=escape(clean(graph.title)))]

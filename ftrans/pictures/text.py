@@ -128,6 +128,7 @@ def value_text(x: Any, digits: int = 4, longest: int = LONGEST) -> str:
 def summary(x: Any, aval: Aval | None = None, digits: int = 4) -> str:
     """Shape, dtype and what `value_text` says; a scalar is only its number. `aval` alone, where there is no value (None).
 
+    >>> from ftrans.core.aval import aval
     >>> summary(np.array([[0.5, 2.0], [1.0, -1.0]], np.float32), aval((2, 2), "float32"))
     'f32[2,2]  -1 … 2'
     >>> summary(None, aval((3,), "int64")), summary(2.0, aval((), "float64"))
@@ -160,10 +161,9 @@ def sides(graph: Graph) -> tuple[str, ...]:
 def node_lines(graph: Graph, node: Node, side: str, digits: int = 4) -> list[Line]:
     """What is written on a node: what it is, its value, and its tangent (side "forward") or gradient ("reverse").
 
-    >>> from ftrans.pictures.graph import Graph, Node
-    >>> c = Node("n2", "computation", "c", "+", "a + b", aval((), "float64"), value=3.0, gradient=2.0)
-    >>> [line.text for line in node_lines(Graph("f", "reverse", [c], of="e"), c, "reverse")]
-    ['c = a + b', '3', '∂e/∂c = 2']
+    >>> graph = ft.draw(lambda x: 2 * x)(3.0).graph
+    >>> [line.text for line in node_lines(graph, graph.nodes[0], "reverse")]
+    ['x', '3', '∂result/∂x = 2']
     """
     parts = [part for part in (node.name, node.text or ("" if node.name else node.op)) if part]
     lines = [Line(cut(" = ".join(parts) or node.kind), "name")]

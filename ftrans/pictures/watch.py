@@ -28,6 +28,7 @@ from .structure import Flow, Scope, Sources
 COMPREHENSIONS = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
 LIBRARY = os.path.join(PACKAGE, "nn", "")  # whose layers and functions are calls in a picture, though not the user's
 RESUMED = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+RECORDS = Trace.record.__code__  # appends an equation before its location; the fast paths of `core.bind` do it the other way round
 MANY = 100  # containers with more elements give them no names
 
 
@@ -131,7 +132,7 @@ class Watch:
         base = not self.stack and id(code) in self.root
         scope = None if base or code.co_name in COMPREHENSIONS else Scope("call", function_name(code), code)
         if scope is not None and not own and code.co_name == "__call__":
-            scope.label = type(frame.f_locals["self"]).__name__
+            scope.label = type(frame.f_locals.get("self")).__name__
         depth = self.stack[-1].depth + 1 if self.stack else int(not base)
         call = Call(frame, scope, depth, Flow(code, self.sources), own)
         if code.co_flags & RESUMED:
@@ -160,12 +161,10 @@ class Watch:
         t = self.trace
         for name, v in call.frame.f_locals.items():
             if (type(v) is Tracer or type(v) is View) and v.t is t and name != "_":
-                known = self.names.get(v.i)
-                if known is None or call.depth < known[1]:
-                    self.names[v.i] = (name, call.depth)
+                self.name(v.i, name, call.depth)
 
     def look_into(self, name: str, v: Any, depth: int) -> None:
-        """Name a captured array, and what a short container or `self` holds, where it has no name yet."""
+        """Name a captured array, and what a short container or `self` holds."""
         self.hint(name, v, depth)
         if type(v) in (list, tuple) and len(v) <= MANY:
             for k, x in enumerate(v):
@@ -179,13 +178,19 @@ class Watch:
                 self.hint(f"self.{k}", x, depth)
 
     def hint(self, name: str, x: Any, depth: int) -> None:
-        """A name for a traced value or a captured array that has none."""
+        """Name a traced value or a captured array."""
         kind = type(x)
         if kind is Tracer or kind is View:
             if x.t is self.trace:
-                self.names.setdefault(x.i, (name, depth))
+                self.name(x.i, name, depth)
         elif isinstance(x, np.ndarray) and id(x) in self.trace.ids:
-            self.names.setdefault(self.trace.ids[id(x)][0], (name, depth))
+            self.name(self.trace.ids[id(x)][0], name, depth)
+
+    def name(self, v: int, name: str, depth: int) -> None:
+        """Name a variable, unless it has a name in the same function or further out."""
+        known = self.names.get(v)
+        if known is None or depth < known[1]:
+            self.names[v] = (name, depth)
 
     def path(self, src: Location | None) -> tuple[Scope, ...]:
         """The scopes around an equation that is recorded now."""
@@ -217,14 +222,15 @@ class Places(list[Any]):
 
     def append(self, src: Any) -> None:
         super().append(src)
+        # `if a < b` compares and asks in one instruction (3.13), which has not run twice. Reads are no nodes: they need no path.
         t = self.watch.trace
-        asked = len(t) > 1 and type(t[-2]) is Read  # `if a < b` compares and asks in one instruction, which has not run twice
-        self.watch.paths.append(() if asked else self.watch.path(src))
+        asks = sys._getframe(1).f_code is RECORDS and len(t) > 1 and type(t[-2]) is Read
+        self.watch.paths.append(() if asks else self.watch.path(src))
 
 
 def function_name(code: CodeType) -> str:
     """What a call is called: the function's name, the class of an object that is called, `lambda`."""
-    if code.co_name == "__call__":
+    if code.co_qualname.endswith(".__call__"):
         return code.co_qualname.split(".")[-2]
     return code.co_name.strip("<>")
 
