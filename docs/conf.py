@@ -50,6 +50,7 @@ suppress_warnings = [
 ]
 
 INTERNAL = {"core", "ops", "transforms", "lowering", "backends", "jit"}
+WHOLE = {"optim", "optimize", "pictures"}  # the page of the package has all that is public in its modules
 GENERATED = HERE / "reference" / "generated"
 
 
@@ -60,7 +61,8 @@ def public_modules(path: list[str], prefix: str) -> list[str]:
         if info.name in INTERNAL or info.name.startswith("_"):
             continue
         name = f"{prefix}.{info.name}"
-        found += public_modules([str(Path(p) / info.name) for p in path], name) if info.ispkg else [name]
+        inside = info.ispkg and info.name not in WHOLE
+        found += public_modules([str(Path(p) / info.name) for p in path], name) if inside else [name]
     return found
 
 
