@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.primitive import Primitive
 from ..errors import PACKAGE
 
 LIBRARY = tuple({sysconfig.get_paths()[k] for k in ("stdlib", "platstdlib", "purelib", "platlib")})
@@ -299,6 +300,8 @@ class Captured:
             return
         if hasattr(fun, "__wrapped__"):
             self.queue.append(fun.__wrapped__)
+        if fun.__code__.co_filename.startswith(PACKAGE):
+            self.follow_closure(fun)
         if is_library(fun):
             return
         used = names_in(fun.__code__)
@@ -316,6 +319,17 @@ class Captured:
             self.queue += [sys.modules.get(".".join(parts[: k + 1])) for k in range(len(parts))]
         if fun.__dict__:
             self.owners.append([fun, 0])
+
+    def follow_closure(self, fun: Any) -> None:
+        """A function of ftrans does not change, but what it was made of may be the user's: a loss with its args, a schedule.
+
+        So that is looked at; the cells and the globals, which are ours, are not compared.
+        """
+        held = [cell_contents(cell) for cell in fun.__closure__ or ()]
+        if not held or any([isinstance(value, Primitive) for value in held]):  # an operation holds nothing of the user's
+            return
+        self.names.update(dict.fromkeys(names_in(fun.__code__).attributes))
+        self.queue += held
 
     def check(self, get: Getter) -> None:
         """Remember what `get` gives now, and look into it."""

@@ -20,7 +20,7 @@ from ..core.bind import bind
 from ..errors import ShapeError, at_line
 from ..numpy.args import axes_of, axis_of
 from ..ops import activations, reductions, special
-from .arguments import check_integers, floating
+from .arguments import check_integers, floating, real
 
 
 def relu(x: Any) -> Any:
@@ -29,7 +29,7 @@ def relu(x: Any) -> Any:
     >>> relu(np.array([-2.0, 0.0, 3.0]))
     array([0., 0., 3.])
     """
-    return activations.relu(fnp.asarray(x))
+    return activations.relu(real(x, "relu"))
 
 
 def relu6(x: Any) -> Any:
@@ -38,12 +38,11 @@ def relu6(x: Any) -> Any:
     >>> relu6(np.array([-2.0, 3.0, 8.0]))
     array([0., 3., 6.])
     """
-    return limited(x, 0, 6)
+    return limited(real(x, "relu6"), 0, 6)
 
 
 def limited(x: Any, low: int, high: int) -> Any:
     """x limited to [low, high], with derivative 0 at both ends."""
-    x = fnp.asarray(x)
     return fnp.where(x <= low, low, fnp.where(x >= high, high, x))
 
 
@@ -166,7 +165,7 @@ def hard_tanh(x: Any) -> Any:
     >>> hard_tanh(np.array([-4.0, 0.5]))
     array([-1. ,  0.5])
     """
-    return limited(x, -1, 1)
+    return limited(real(x, "hard_tanh"), -1, 1)
 
 
 def tanh(x: Any) -> Any:
@@ -175,7 +174,7 @@ def tanh(x: Any) -> Any:
     >>> tanh(np.array([-1000.0, 0.0]))
     array([-1.,  0.])
     """
-    return fnp.tanh(x)
+    return fnp.tanh(floating(x, "tanh"))
 
 
 def mish(x: Any) -> Any:

@@ -12,14 +12,19 @@ from ..core.trace import Tracer
 from ..errors import ArgumentError, DtypeError, ShapeError, at_line, shown
 
 
+def real(x: Any, who: str) -> Any:
+    """x as an array of real numbers, integers and booleans included."""
+    a = fnp.asarray(x)
+    if a.dtype.kind not in "fiub":
+        given = f"dtype {a.dtype}" if hasattr(x, "dtype") else f"{type(x).__name__} {shown(x)}"
+        raise DtypeError(at_line(f"{who} needs real numbers, got {given}"))
+    return a
+
+
 def floating(x: Any, who: str) -> Any:
     """x as an array of floating-point numbers: integers and booleans become float64."""
-    x = fnp.asarray(x)
-    if x.dtype.kind in "iub":
-        return x.astype(np.float64)
-    if x.dtype.kind != "f":
-        raise DtypeError(at_line(f"{who} needs real numbers, got dtype {x.dtype}"))
-    return x
+    x = real(x, who)
+    return x if x.dtype.kind == "f" else x.astype(np.float64)
 
 
 def known(x: Any) -> Any:
@@ -66,7 +71,7 @@ def check_integers(who: str, what: str, x: Any, hint: str = "") -> Any:
     return x
 
 
-def in_bounds(who: str, what: str, x: Any, n: int) -> tuple[Any, bool]:
+def in_bounds(who: str, what: str, x: Any, n: int, hint: str) -> tuple[Any, bool]:
     """Integers x as indices from 0 to n - 1, and whether that has been checked; negative ones do not count from the end.
 
     Where values are not known, negative ones are moved out of bounds, for the indexing itself to raise.
@@ -75,7 +80,7 @@ def in_bounds(who: str, what: str, x: Any, n: int) -> tuple[Any, bool]:
     x = check_integers(who, what, x, hint="softmax_cross_entropy takes probabilities" if "softmax" in who else "")
     if value is None:
         return fnp.where(x < 0, n, x), False
-    check_range(who, what, value, 0, n - 1)
+    check_range(who, what, value, 0, n - 1, hint)
     return x, True
 
 

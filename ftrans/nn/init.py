@@ -16,8 +16,10 @@ for PyTorch's layouts say in_axis=1, out_axis=0. Normal means untruncated, as in
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Sequence
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -59,8 +61,9 @@ def shapes(init: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """The result of `init(rng, *args, **kwargs)` with a `ft.ShapeDtypeStruct` in the place of each array. Nothing is drawn or
     allocated.
 
-    init: a function that draws from the generator it is given, such as `nn.Linear.init`. What comes out can be passed to
-    `ft.eval_shape` and `ft.make_jaxpr`.
+    init: a function that draws from the generator it is given, such as `nn.Linear.init`; or a layer or another tree of arrays
+    that exists already. What comes out can be passed to `ft.eval_shape` and `ft.make_jaxpr`. Raises ArgumentError for arguments
+    beside a layer.
 
     >>> from ftrans import nn
     >>> shapes(nn.Linear.init, 100_000, 100_000)
@@ -68,7 +71,15 @@ def shapes(init: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     >>> nn.count_parameters(_)
     10000100000
     """
-    return eval_shape(lambda: init(Shapes(), *args, **kwargs))
+    if isinstance(init, type) and hasattr(init, "init"):
+        hint = f"it draws its arrays by {init.__name__}.init: nn.shapes({init.__name__}.init, *sizes)"
+        raise ArgumentError(at_line(f"nn.shapes: {init.__name__} is a class that takes arrays", hint=hint))
+    if callable(init) and (isinstance(init, type) or not dataclasses.is_dataclass(init)):
+        return eval_shape(lambda: init(Shapes(), *args, **kwargs))
+    if args or kwargs:
+        hint = "for the shape of its result: ft.eval_shape(lambda model, x: model(x), model, x)"
+        raise ArgumentError(at_line(f"nn.shapes: {shown(init)} exists already and is given without arguments", hint=hint))
+    return eval_shape(lambda: init)
 
 
 def count_parameters(params: Any) -> int:
@@ -90,13 +101,31 @@ def check_generator(who: str, rng: Any) -> Any:
     return rng
 
 
+def drawn(who: str, rng: Any, init: Callable[..., Any], shape: Shape, dtype: Any) -> Any:
+    """init(rng, shape, dtype) for the layer `who`, which a wrong generator is reported by."""
+    if init in DRAWING:
+        check_generator(who, rng)
+    return init(rng, shape, dtype)
+
+
+def sizes(who: str, shape: Any) -> tuple[int, ...]:
+    """A shape as NumPy takes it: ints, or one int for one axis."""
+    try:
+        found = (index(shape),) if hasattr(shape, "__index__") else tuple(map(index, shape))
+    except TypeError:
+        found = (-1,)
+    if min(found, default=0) < 0:
+        raise ShapeError(at_line(f"{who}: a shape is a tuple of sizes, got {shown(shape)}", hint="for instance (784, 128)"))
+    return found
+
+
 def zeros(rng: Any, shape: Shape, dtype: Any = np.float64) -> Any:
     """Zeros; rng is not used.
 
     >>> zeros(None, (2,))
     array([0., 0.])
     """
-    return fnp.zeros(tuple(shape), dtype)
+    return fnp.zeros(sizes("zeros", shape), dtype)
 
 
 def ones(rng: Any, shape: Shape, dtype: Any = np.float64) -> Any:
@@ -105,7 +134,7 @@ def ones(rng: Any, shape: Shape, dtype: Any = np.float64) -> Any:
     >>> ones(None, (2,))
     array([1., 1.])
     """
-    return fnp.ones(tuple(shape), dtype)
+    return fnp.ones(sizes("ones", shape), dtype)
 
 
 def constant(rng: Any, shape: Shape, dtype: Any = np.float64, *, value: Any) -> Any:
@@ -114,7 +143,7 @@ def constant(rng: Any, shape: Shape, dtype: Any = np.float64, *, value: Any) -> 
     >>> constant(None, (2,), value=0.1)
     array([0.1, 0.1])
     """
-    return fnp.full(tuple(shape), value, dtype)
+    return fnp.full(sizes("constant", shape), value, dtype)
 
 
 def uniform(rng: Any, shape: Shape, dtype: Any = np.float64, *, low: float = 0.0, high: float = 1.0) -> Any:
@@ -123,7 +152,7 @@ def uniform(rng: Any, shape: Shape, dtype: Any = np.float64, *, low: float = 0.0
     >>> uniform(np.random.default_rng(0), (2,), low=-1.0).round(4)
     array([ 0.2739, -0.4604])
     """
-    return check_generator("uniform", rng).uniform(low, high, tuple(shape)).astype(dtype)
+    return check_generator("uniform", rng).uniform(low, high, sizes("uniform", shape)).astype(dtype)
 
 
 def normal(rng: Any, shape: Shape, dtype: Any = np.float64, *, mean: float = 0.0, std: float = 1.0) -> Any:
@@ -132,7 +161,7 @@ def normal(rng: Any, shape: Shape, dtype: Any = np.float64, *, mean: float = 0.0
     >>> normal(np.random.default_rng(0), (2,), std=0.01).round(4)
     array([ 0.0013, -0.0013])
     """
-    return check_generator("normal", rng).normal(mean, std, tuple(shape)).astype(dtype)
+    return check_generator("normal", rng).normal(mean, std, sizes("normal", shape)).astype(dtype)
 
 
 def fans(shape: Shape, in_axis: int = -2, out_axis: int = -1) -> tuple[int, int]:
@@ -141,10 +170,9 @@ def fans(shape: Shape, in_axis: int = -2, out_axis: int = -1) -> tuple[int, int]
     >>> fans((3, 3, 16, 32)), fans((32, 16, 3, 3), in_axis=1, out_axis=0)
     ((144, 288), (144, 288))
     """
+    shape = sizes("fans", shape)
     if len(shape) < 2:
-        raise ShapeError(
-            at_line(f"weights of shape {tuple(shape)} have no fan_in and fan_out", hint="these need two axes at least")
-        )
+        raise ShapeError(at_line(f"weights of shape {shape} have no fan_in and fan_out", hint="these need two axes at least"))
     others = math.prod(shape) // max(shape[in_axis] * shape[out_axis], 1)
     return shape[in_axis] * others, shape[out_axis] * others
 
@@ -153,6 +181,8 @@ def scaling(name: str, source: str, variance: Callable[[int, int], float], bound
     """An initialiser with a variance that depends on the fans: uniform where `bounded`, else normal."""
 
     def initialiser(rng: Any, shape: Shape, dtype: Any = np.float64, *, in_axis: int = -2, out_axis: int = -1) -> Any:
+        check_generator(name, rng)
+        shape = sizes(name, shape)
         std = math.sqrt(variance(*fans(shape, in_axis, out_axis)))
         if bounded:
             return uniform(rng, shape, dtype, low=-math.sqrt(3) * std, high=math.sqrt(3) * std)
@@ -183,7 +213,7 @@ def orthogonal(rng: Any, shape: Shape, dtype: Any = np.float64, *, gain: float =
     >>> np.allclose(w.T @ w, np.eye(3))
     True
     """
-    shape = tuple(shape)
+    shape = sizes("orthogonal", shape)
     fans(shape)
     if isinstance(rng, Shapes):
         return fnp.zeros(shape, dtype)
@@ -191,6 +221,11 @@ def orthogonal(rng: Any, shape: Shape, dtype: Any = np.float64, *, gain: float =
     q, r = np.linalg.qr(check_generator("orthogonal", rng).standard_normal((max(rows, columns), min(rows, columns))))
     q = q * np.sign(np.diagonal(r))
     return (gain * (q if rows >= columns else q.T)).reshape(shape).astype(dtype)
+
+
+DRAWING = [
+    uniform, normal, orthogonal, lecun_normal, lecun_uniform, glorot_normal, glorot_uniform, he_normal, he_uniform,
+]  # fmt: skip
 
 
 __all__ = [

@@ -22,8 +22,10 @@ from typing import Any
 import numpy as np
 
 from .. import numpy as fnp
+from ..core.bind import bind
 from ..errors import ArgumentError, DtypeError, at_line, shown
 from ..numpy.args import axis_of
+from ..ops.activations import LabelCost
 from ..ops.reductions import take_along
 from ..ops.special import log1pexp, xlog1py, xlogy
 from .activations import log_softmax, one_hot, relu
@@ -160,8 +162,12 @@ def softmax_cross_entropy_with_integer_labels(logits: Any, labels: Any, axis: in
     >>> softmax_cross_entropy_with_integer_labels(np.array([[1000.0, 0.0], [0.0, 0.0]]), np.array([1, 0])).round(4)
     array([1.000e+03, 6.931e-01])
     """
-    logits = floating(logits, "softmax_cross_entropy_with_integer_labels")
-    return -chosen("softmax_cross_entropy_with_integer_labels", log_softmax(logits, axis), labels, axis)
+    who = "softmax_cross_entropy_with_integer_labels"
+    logits = floating(logits, who)
+    labels, k, checked = class_labels(who, logits, labels, axis)
+    if not checked:
+        labels = fnp.take(np.arange(logits.shape[k]), labels)  # which raises where one is out of bounds
+    return bind(LabelCost(k), logits, labels)
 
 
 def cross_entropy(probabilities: Any, targets: Any, axis: int = -1) -> Any:
@@ -234,13 +240,20 @@ def distributions(who: str, predictions: Any, targets: Any, name: str) -> tuple[
 
 def chosen(who: str, rows: Any, labels: Any, axis: int) -> Any:
     """The element at the label along an axis, which is dropped."""
-    k = axis_of(axis, rows.ndim, who)
-    labels, checked = in_bounds(who, "labels", labels, rows.shape[k])
-    check_shapes(
-        who, "the predictions without the axis of classes and the labels", (*rows.shape[:k], *rows.shape[k + 1 :]), labels.shape
-    )
+    labels, k, checked = class_labels(who, rows, labels, axis)
     places = fnp.expand_dims(labels, k)
     return fnp.squeeze(take_along(rows, places, k) if checked else fnp.take_along_axis(rows, places, k), k)
+
+
+def class_labels(who: str, rows: Any, labels: Any, axis: int) -> tuple[Any, int, bool]:
+    """Labels for rows along an axis, as indices; the axis, not negative; and whether the labels are known to be in bounds."""
+    k = axis_of(axis, rows.ndim, who)
+    hint = "classes are counted from 0 (labels - 1 where they begin at 1); to mask rows give them any class and a weight of 0"
+    labels, checked = in_bounds(who, "labels", labels, rows.shape[k], hint)
+    check_shapes(
+        who, "the predictions without the axis of classes and the labels", rows.shape[:k] + rows.shape[k + 1 :], labels.shape
+    )
+    return labels, k, checked
 
 
 __all__ = [

@@ -29,7 +29,7 @@ from ..core.aval import SHORT
 from ..errors import ArgumentError, ShapeError, at_line, shown
 from . import init as initial
 from .arguments import in_bounds, per_axis
-from .normalise import dropout, layer_norm
+from .normalise import check_rate, dropout, layer_norm
 from .spatial import FORMATS, Padding, avg_pool, conv, max_pool
 
 Init = Callable[..., Any]
@@ -87,8 +87,8 @@ class Linear(Module):
         >>> Linear.init(np.random.default_rng(0), 3, 4)
         Linear(weight=f64[3,4], bias=f64[4])
         """
-        weight = weight_init(rng, (inputs, outputs), dtype)
-        return cls(weight, bias_init(rng, (outputs,), dtype) if bias else None)
+        draw = functools.partial(initial.drawn, "Linear.init", rng, dtype=dtype)
+        return cls(draw(weight_init, (inputs, outputs)), draw(bias_init, (outputs,)) if bias else None)
 
     def __call__(self, x: Any) -> Any:
         x = fnp.asarray(x)
@@ -156,11 +156,12 @@ class Conv(Module):
             raise ShapeError(
                 at_line(f"Conv: groups={groups} must divide the {inputs} input channels and the {outputs} output channels")
             )
-        weight = weight_init(rng, (*per_axis("Conv", "size", size, d), inputs // groups, outputs), dtype)
+        draw = functools.partial(initial.drawn, "Conv.init", rng, dtype=dtype)
+        weight = draw(weight_init, (*per_axis("Conv", "size", size, d), inputs // groups, outputs))
         if data_format in (None, FORMATS[d][0]):
             weight = fnp.ascontiguousarray(fnp.transpose(weight, (d + 1, d, *range(d))))
         options = [tuple_of(v) for v in (strides, padding, dilation, groups, data_format)]
-        return cls(weight, bias_init(rng, (outputs,), dtype) if bias else None, *options)
+        return cls(weight, draw(bias_init, (outputs,)) if bias else None, *options)
 
     def __call__(self, x: Any) -> Any:
         d = self.weight.ndim - 2
@@ -280,14 +281,15 @@ class Embedding(Module):
         cls, rng: Any, number: int, features: int, *, weight_init: Init = initial.normal, dtype: Any = np.float64
     ) -> Embedding:
         """A table of random rows, by default standard normal."""
-        return cls(weight_init(rng, (number, features), dtype))
+        return cls(initial.drawn("Embedding.init", rng, weight_init, (number, features), dtype))
 
     def __call__(self, indices: Any) -> Any:
-        indices, _ = in_bounds("Embedding", "indices", indices, self.weight.shape[0])
+        hint = "there is a row for each index: Embedding.init(rng, number, features) makes `number` of them"
+        indices, _ = in_bounds("Embedding", "indices", indices, self.weight.shape[0], hint)
         return fnp.take(self.weight, indices, axis=0)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False, init=False)
 class Dropout(Module):
     """`dropout` when it is called with a generator; without one nothing happens.
 
@@ -298,6 +300,10 @@ class Dropout(Module):
     """
 
     rate: float = field(metadata=STATIC)
+
+    def __init__(self, rate: float) -> None:
+        check_rate("Dropout", rate)
+        object.__setattr__(self, "rate", rate)
 
     def __call__(self, x: Any, rng: Any = None) -> Any:
         return dropout(x, self.rate, rng)

@@ -6,11 +6,13 @@ nn.layer_norm(x, scale, bias)        nn.batch_norm(x, scale, bias)        nn.dro
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from .. import numpy as fnp
+from ..core.trace import Tracer
 from ..errors import ArgumentError, ShapeError, at_line, shown
 from ..numpy.args import axes_of, axis_of
 from .activations import standardize
@@ -98,13 +100,18 @@ def dropout(x: Any, rate: float, rng: Any = None) -> Any:
     >>> dropout(np.ones(3), 0.5)
     array([1., 1., 1.])
     """
-    if not 0 <= rate <= 1:
-        raise ArgumentError(at_line(f"dropout: the rate must lie between 0 and 1, got {shown(rate)}"))
+    check_rate("dropout", rate)
     x = fnp.asarray(x)
     if rng is None or rate == 0:
         return x
     kept = check_generator("dropout", rng).random(x.shape) >= rate
     return fnp.where(kept, x / max(1 - rate, np.finfo(float).tiny), 0)
+
+
+def check_rate(who: str, rate: Any) -> None:
+    """Raise unless rate is a probability."""
+    if not (isinstance(rate, Real | np.ndarray | Tracer) and 0 <= rate <= 1):
+        raise ArgumentError(at_line(f"{who}: the rate must lie between 0 and 1, got {shown(rate)}"))
 
 
 __all__ = ["batch_norm", "dropout", "layer_norm"]

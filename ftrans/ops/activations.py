@@ -10,15 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from ..core.aval import Aval, aval
+from ..core.aval import INT, Aval, aval
 from ..core.bind import bind, unary
 from ..core.primitive import Primitive
-from ..errors import DtypeError, at_line
+from ..errors import DtypeError, ShapeError, at_line
 from .comparison import equal, less_equal
 from .exponential import exp, log
+from .indexing import batched
 from .pointwise import Unary, div, mul, select, sub
-from .reductions import arrays, kept, reduce_max
-from .structural import move_axis, reduce_sum, reshape
+from .reductions import arrays, dropped, iota, kept, reduce_max, take_along
+from .structural import convert, move_axis, reduce_sum, reshape
 
 
 class Relu(Unary):
@@ -50,6 +51,12 @@ def below_maximum(x: Any, axis: int) -> Any:
         return np.where(x == largest, largest.dtype.type(0), x - largest)
 
 
+def below(x: Any, axis: int) -> Any:
+    """As `below_maximum`, recorded."""
+    largest = reshape(reduce_max(x, (axis,)), kept(x.shape, (axis,)))
+    return select(equal(x, largest), x.a.dtype.type(0), sub(x, largest))
+
+
 class Normalised(Primitive, abstract=True):
     """A function of all elements along an axis."""
 
@@ -66,11 +73,6 @@ class Normalised(Primitive, abstract=True):
     def total(self, x: Any) -> Any:
         """The sum along the axis, which is kept."""
         return reshape(reduce_sum(x, (self.axis,)), kept(x.shape, (self.axis,)))
-
-    def below(self, x: Any) -> Any:
-        """As `below_maximum`, recorded."""
-        largest = reshape(reduce_max(x, (self.axis,)), kept(x.shape, (self.axis,)))
-        return select(equal(x, largest), x.a.dtype.type(0), sub(x, largest))
 
     @classmethod
     def examples(cls) -> list[Any]:
@@ -90,7 +92,7 @@ class Softmax(Normalised):
     def expand(self, x: Any) -> Any:  # type: ignore[override]
         if not x.shape[self.axis]:
             return None
-        e = exp(self.below(x))
+        e = exp(below(x, self.axis))
         return div(e, self.total(e))
 
     def jvp(self, primals: tuple[Any, ...], tangents: tuple[Any, ...], out: Any) -> Any:
@@ -110,13 +112,97 @@ class LogSoftmax(Normalised):
     def expand(self, x: Any) -> Any:  # type: ignore[override]
         if not x.shape[self.axis]:
             return None
-        below = self.below(x)
-        return sub(below, log(self.total(exp(below))))
+        moved = below(x, self.axis)
+        return sub(moved, log(self.total(exp(moved))))
 
     def jvp(self, primals: tuple[Any, ...], tangents: tuple[Any, ...], out: Any) -> Any:
         return sub(tangents[0], self.total(mul(exp(out), tangents[0])))
 
 
+class Labelled(Primitive, abstract=True):
+    """A function of scores z and integer labels y, which are in bounds and have the shape of z without the axis."""
+
+    axis: int
+    nin = 2
+
+    def check(self, z: Aval, y: Aval) -> None:
+        """Raise unless the types are these."""
+        if z.dtype.kind != "f" or y.dtype.kind not in "iu":
+            raise DtypeError(at_line(f"{self.name} needs real floating-point numbers and integer labels, got {z} and {y}"))
+        if y.shape != dropped(z.shape, (self.axis,)):
+            raise ShapeError(at_line(f"{self.name}: scores of shape {z.shape} and labels of shape {y.shape}"))
+
+    def at_labels(self, y: Any) -> tuple[Any, ...]:
+        """The index of the labels' elements."""
+        places = np.ogrid[tuple([slice(n) for n in np.shape(y)])]
+        return (*places[: self.axis], y, *places[self.axis :])
+
+    def vmap(self, size: int, args: tuple[Any, ...], dims: tuple[int | None, ...]) -> tuple[Any, Any]:
+        z, y = [batched(v, d, size) for v, d in zip(args, dims, strict=True)]
+        return bind(type(self)(self.axis + 1), z, y), 0
+
+    @classmethod
+    def examples(cls) -> list[Any]:
+        x = np.random.default_rng(0).normal(size=(2, 3, 4))
+        return [
+            (cls(2), (x, np.array([[3, 0, 1], [1, 1, 2]]))),
+            (cls(1), (x.astype(np.float32), np.array([[2, 0, 1, 0], [1, 1, 2, 0]], np.uint8))),
+            (cls(0), (x[0, 0], np.array(1))),
+            (cls(0), (400 * x[0], np.array([0, 2, 2, 1]))),
+            (cls(1), (x[:0, 0], np.zeros(0, int))),
+            (cls(0), (np.zeros((0, 0)), np.zeros(0, int))),
+            (cls(0), (np.array([0.0, -np.inf, 1.0]), np.array(2))),
+        ]
+
+
+class LabelCost(Labelled):
+    """-log(softmax(z)) at the labels. The derivative is its own primitive, so that it does not wait for this value."""
+
+    def aval(self, z: Aval, y: Aval) -> Aval:
+        self.check(z, y)
+        return aval(y.shape, z.dtype)
+
+    def eval(self, z: Any, y: Any) -> Any:
+        below = below_maximum(z, self.axis)
+        chosen = below[self.at_labels(y)]
+        return np.log(np.add.reduce(np.exp(below, out=below), axis=self.axis)) - chosen
+
+    def expand(self, z: Any, y: Any) -> Any:  # type: ignore[override]
+        if not z.shape[self.axis]:
+            return None
+        largest = reduce_max(z, (self.axis,))
+        chosen = reshape(take_along(z, reshape(y, kept(z.shape, (self.axis,))), self.axis), y.shape)
+        chosen = select(equal(chosen, largest), z.a.dtype.type(0), sub(chosen, largest))
+        return sub(log(reduce_sum(exp(below(z, self.axis)), (self.axis,))), chosen)
+
+    def jvp(self, primals: tuple[Any, ...], tangents: tuple[Any, ...], out: Any) -> Any:
+        return reduce_sum(mul(bind(LabelSlope(self.axis), *primals), tangents[0]), (self.axis,))
+
+
+class LabelSlope(Labelled):
+    """softmax(z) minus 1 at the labels: the derivative of `LabelCost`."""
+
+    def aval(self, z: Aval, y: Aval) -> Aval:
+        self.check(z, y)
+        return aval(z.shape, z.dtype, False, False)
+
+    def eval(self, z: Any, y: Any) -> Any:
+        p = Softmax(self.axis).eval(z)
+        p[self.at_labels(y)] -= 1
+        return p
+
+    def expand(self, z: Any, y: Any) -> Any:  # type: ignore[override]
+        if not z.shape[self.axis]:
+            return None
+        p = Softmax(self.axis).expand(z)
+        here = equal(iota(z.shape, self.axis), convert(reshape(y, kept(z.shape, (self.axis,))), INT))
+        return sub(p, select(here, z.a.dtype.type(1), z.a.dtype.type(0)))
+
+    def jvp(self, primals: tuple[Any, ...], tangents: tuple[Any, ...], out: Any) -> Any:
+        softmax = Softmax(self.axis)
+        return softmax.jvp(primals[:1], tangents[:1], bind(softmax, primals[0]))
+
+
 relu = unary(Relu())
 
-__all__ = ["LogSoftmax", "Relu", "Softmax", "relu"]
+__all__ = ["LabelCost", "LabelSlope", "LogSoftmax", "Relu", "Softmax", "relu"]

@@ -14,6 +14,7 @@
 """
 
 from .base import EmptyState, GradientTransformation, apply_updates, identity, set_to_zero
+from .batches import minibatches
 from .clipping import ZeroNansState, adaptive_grad_clip, clip, clip_by_block_rms, clip_by_global_norm, global_norm, zero_nans
 from .combining import (
     ApplyIfFiniteState,
@@ -57,7 +58,7 @@ from .schedules import (
     polynomial_schedule,
     warmup_cosine_decay_schedule,
 )
-from .training import TrainResult, minibatches, train
+from .training import TrainResult, train
 
 # Minimisers of whole problems.
 from .levenberg import least_squares  # isort: skip

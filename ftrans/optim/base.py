@@ -11,8 +11,8 @@ may stand inside `jit`, `vmap` or `grad`. Every leaf keeps its dtype: learning r
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -31,7 +31,7 @@ Schedule = Callable[[Any], Any]  # number of updates so far -> number
 STATIC = {"static": True}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GradientTransformation:
     """A pair of functions that turns gradients into updates of the parameters. Mirrors `optax.GradientTransformation`.
 
@@ -39,6 +39,7 @@ class GradientTransformation:
     update: (updates, state, params=None) -> (updates, state)
     name: what error messages call it
     rate: state -> the learning rate of the next update, where there is one; for messages
+    arguments: () -> (name, value) of each argument it was made with, "" for one without a name; for its repr
 
     It is a pytree without leaves, so it may be an argument of a jitted function.
 
@@ -51,10 +52,29 @@ class GradientTransformation:
     update: Update = field(metadata=STATIC)
     name: str = field(default="the transformation", metadata=STATIC)
     rate: Callable[[Any], Any] | None = field(default=None, metadata=STATIC)
+    arguments: Callable[[], Sequence[tuple[str, Any]]] | None = field(default=None, metadata=STATIC)
+
+    def __repr__(self) -> str:
+        """As it was made: `adam(learning_rate=0.001)`."""
+        if self.arguments is None:
+            return f"GradientTransformation({self.name!r})"
+        parts = [f"{name}={short(value)}" if name else short(value) for name, value in self.arguments()]
+        return f"{self.name}({', '.join(parts)})"
 
     def __iter__(self) -> Iterator[Callable[..., Any]]:
         """`init, update = transformation`, as with optax's tuples."""
         return iter((self.init, self.update))
+
+
+def short(value: Any) -> str:
+    """An argument in a repr: a function by its name, a schedule by that of the function that made it."""
+    if isinstance(value, GradientTransformation):
+        return repr(value)
+    if not callable(value):
+        return shown(value)
+    name: str = getattr(value, "__qualname__", type(value).__name__)
+    ours = str(getattr(value, "__module__", "")).startswith("ftrans.")
+    return name.split(".<locals>", maxsplit=1)[0] if ours else name.rsplit(".", maxsplit=1)[-1]
 
 
 class EmptyState(NamedTuple):
@@ -76,7 +96,7 @@ def transformation(
     like: the fields of the state that have the structure and shapes of the parameters.
     """
 
-    def checked(updates: PyTree, given: Any, params: PyTree | None = None) -> tuple[PyTree, Any]:
+    def checked(updates: PyTree, given: Any = None, params: PyTree | None = None) -> tuple[PyTree, Any]:
         if type(given) is not state:
             raise foreign_state(name, given, f"a {state.__name__}")
         if params is not None:
@@ -105,7 +125,7 @@ def identity() -> GradientTransformation:
     >>> identity().update(3.0, EmptyState())
     (3.0, EmptyState())
     """
-    return stateless("identity", lambda updates, params: updates)
+    return replace(stateless("identity", lambda updates, params: updates), arguments=lambda: ())
 
 
 def set_to_zero() -> GradientTransformation:
@@ -114,7 +134,8 @@ def set_to_zero() -> GradientTransformation:
     >>> set_to_zero().update({"w": np.ones(2)}, EmptyState())
     ({'w': array([0., 0.])}, EmptyState())
     """
-    return stateless("set_to_zero", lambda updates, params: pytree.map(zeros_like, updates))
+    zeros = stateless("set_to_zero", lambda updates, params: pytree.map(zeros_like, updates))
+    return replace(zeros, arguments=lambda: ())
 
 
 def apply_updates(params: PyTree, updates: PyTree) -> PyTree:
@@ -176,7 +197,10 @@ def difference(who: str, tree: PyTree, params: PyTree, name: str, params_name: s
 
 
 def foreign_state(who: str, given: Any, expected: str) -> ArgumentError:
-    """The error for a state of another transformation."""
+    """The error for a state of another transformation, or none."""
+    if given is None:
+        hint = "state = opt.init(params) before the first, then what update returned: opt.update(grads, state, params)"
+        return ArgumentError(at_line(f"{who}: update needs the gradients and the state", hint=hint))
     fact = f"{who}: the state is {shown(given)}, a {type(given).__name__}; expected {expected}"
     return ArgumentError(at_line(fact, hint="give update the state that init, or the last update, of the same optimiser returned"))
 
@@ -196,11 +220,20 @@ def number(who: str, name: str, value: Any, low: float = -math.inf, high: float 
             value = float(value)
             if low <= value <= high and not (below and value == high):
                 return value
-            between = f"from {low:g} up" if high == math.inf else f"between {low:g} and {high:g}{' (excluded)' if below else ''}"
-            between = "a number" if low == -math.inf else between
-            raise ArgumentError(at_line(f"{who}: {name} must be {between}, got {value!r}", hint=HINTS.get(name, "")))
+            raise ArgumentError(
+                at_line(f"{who}: {name} must {allowed(value, low, high, below)}, got {value!r}", hint=HINTS.get(name, ""))
+            )
     got = f"an array of shape {value.shape}" if shape_of(value) else shown(value)
     raise ArgumentError(at_line(f"{who}: {name} must be a number, got {got}", hint=HINTS.get(name, "")))
+
+
+def allowed(value: float, low: float, high: float, below: bool) -> str:
+    """What a number must be that is not."""
+    if high < math.inf:
+        return f"be between {low:g} and {high:g}{' (excluded)' if below else ''}"
+    if not math.isfinite(value):
+        return "be a finite number" if below else "be a number"
+    return "not be negative" if low == 0 else f"be from {low:g} up"
 
 
 HINTS = {

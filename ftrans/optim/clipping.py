@@ -13,6 +13,7 @@ from ..core.trace import Tracer
 from ..errors import ArgumentError, at_line
 from ..pytree import PyTree
 from .base import GradientTransformation, cast, dtype_of, like, number, shape_of, square, stateless, transformation
+from .factories import factory
 
 
 def bound(who: str, name: str, value: Any) -> Any:
@@ -23,6 +24,7 @@ def bound(who: str, name: str, value: Any) -> Any:
     return value
 
 
+@factory()
 def clip(max_delta: Any) -> GradientTransformation:
     """Every element between -max_delta and max_delta. Mirrors `optax.clip`.
 
@@ -43,6 +45,7 @@ def global_norm(updates: PyTree) -> Any:
     return fnp.sqrt(reduce(fnp.add, sums)) if sums else np.float64(0.0)
 
 
+@factory()
 def clip_by_global_norm(max_norm: Any) -> GradientTransformation:
     """All leaves times one factor, so that the global norm is at most max_norm (Pascanu et al. 2013).
 
@@ -64,6 +67,7 @@ def clip_by_global_norm(max_norm: Any) -> GradientTransformation:
     return stateless("clip_by_global_norm", update)
 
 
+@factory()
 def clip_by_block_rms(threshold: Any) -> GradientTransformation:
     """Each leaf scaled so that the root of its mean square is at most the threshold (Shazeer and Stern 2018).
 
@@ -80,6 +84,7 @@ def clip_by_block_rms(threshold: Any) -> GradientTransformation:
     return stateless("clip_by_block_rms", lambda updates, params: pytree.map(lambda u: cast(clipped(u), u), updates))
 
 
+@factory()
 def adaptive_grad_clip(clipping: Any, eps: Any = 1e-3) -> GradientTransformation:
     """Gradients at most `clipping` times as long as their parameters, unit by unit (Brock et al. 2021).
 
@@ -116,6 +121,7 @@ class ZeroNansState(NamedTuple):
     found_nan: PyTree
 
 
+@factory()
 def zero_nans() -> GradientTransformation:
     """Zero for every nan; the state tells which leaves had some. Mirrors `optax.zero_nans`.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,10 +14,12 @@ from .. import pytree
 from ..errors import ArgumentError, at_line, shown
 from ..pytree import PyTree
 from .base import GradientTransformation, at, check_like, foreign_state, number, transformation, zeros_like
+from .factories import complete, factory, pairs
 
 Mask = PyTree  # a tree of bools, a prefix of the parameters; or a function params -> such a tree
 
 
+@factory()
 def chain(*transformations: GradientTransformation) -> GradientTransformation:
     """Transformations one after another: the updates of each are the gradients of the next. Mirrors `optax.chain`.
 
@@ -37,7 +40,7 @@ def named_chain(name: str, *members: GradientTransformation) -> GradientTransfor
     def init(params: PyTree) -> tuple[Any, ...]:
         return tuple([member.init(params) for member in members])
 
-    def update(updates: PyTree, state: Any, params: PyTree | None = None) -> tuple[PyTree, tuple[Any, ...]]:
+    def update(updates: PyTree, state: Any = None, params: PyTree | None = None) -> tuple[PyTree, tuple[Any, ...]]:
         if type(state) is not tuple or len(state) != len(members):
             raise foreign_state(name, state, f"a tuple of {len(members)} states")
         if params is not None:
@@ -72,6 +75,7 @@ class MaskedState(NamedTuple):
     inner_state: Any
 
 
+@factory()
 def masked(inner: GradientTransformation, mask: Mask) -> GradientTransformation:
     """Apply a transformation to the leaves for which the mask is true; the others' updates pass unchanged. Mirrors `optax.masked`.
 
@@ -126,6 +130,7 @@ class PartitionState(NamedTuple):
     inner_states: dict[Any, MaskedState]
 
 
+@factory()
 def multi_transform(transforms: Mapping[Any, GradientTransformation], param_labels: PyTree) -> GradientTransformation:
     """One transformation for each label: parameters with label k are given to `transforms[k]`. Mirrors `optax.multi_transform`.
 
@@ -179,6 +184,7 @@ class ApplyIfFiniteState(NamedTuple):
     inner_state: Any
 
 
+@factory()
 def apply_if_finite(inner: GradientTransformation, max_consecutive_errors: int) -> GradientTransformation:
     """Leave out updates whose gradients are not all finite: zero updates, and an unchanged inner state.
 
@@ -244,7 +250,9 @@ def inject_hyperparams(
 
     def factory(*args: Any, **kwargs: Any) -> GradientTransformation:
         bound = signature.bind(*args, **kwargs)
+        said = pairs(bound)
         bound.apply_defaults()
+        complete(getattr(inner_factory, "late", {}), bound.arguments)
         given = dict(bound.arguments)
         chosen = {k: x for k, x in given.items() if k not in fixed and not isinstance(x, bool | str | dict | None)}
         numbers = {k: x if callable(x) else number("inject_hyperparams", k, x) for k, x in chosen.items()}
@@ -267,6 +275,7 @@ def inject_hyperparams(
             return values(state.count, state.hyperparams).get("learning_rate")
 
         has_rate = "learning_rate" in numbers
-        return transformation(inner.name, init, update, InjectHyperparamsState, rate=rate if has_rate else None)
+        made = transformation(inner.name, init, update, InjectHyperparamsState, rate=rate if has_rate else None)
+        return replace(made, arguments=lambda: said)
 
     return factory

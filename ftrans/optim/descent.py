@@ -125,21 +125,34 @@ def fixed_steps(objective: Objective, start: Point, learning_rate: float) -> Ite
         yield at
 
 
-def transformed_steps(objective: Objective, start: Point, optimizer: Any, jitted: bool) -> Iterator[Point]:
-    """The points that a gradient transformation (`ft.optim.adam(0.1)`) leads to."""
+class Transformed:
+    """Steps by a gradient transformation (`ft.optim.adam(0.1)`)."""
 
-    def step(slopes: Any, state: Any, params: Any) -> Any:
-        updates, state = optimizer.update(slopes, state, params)
-        return apply_updates(params, updates), state
+    def __init__(self, objective: Objective, optimizer: Any, jitted: bool) -> None:
+        self.objective, self.optimizer = objective, optimizer
 
-    step = jit(step) if jitted else step
-    space = objective.space
-    at, params = start, space.tree(start.x)
-    state = optimizer.init(params)
-    while True:
-        params, state = step(space.tree(at.g), state, params)
-        at = objective(space.flat(params))
-        yield at
+        def step(slopes: Any, state: Any, params: Any) -> Any:
+            updates, state = optimizer.update(slopes, state, params)
+            return apply_updates(params, updates), state
+
+        self.step = jit(step) if jitted else step
+        self.before: Any = None  # the state before the last step
+
+    def steps(self, at: Point) -> Iterator[Point]:
+        """The points that it leads to."""
+        space = self.objective.space
+        params = space.tree(at.x)
+        state = self.optimizer.init(params)
+        while True:
+            self.before = state
+            params, state = self.step(space.tree(at.g), state, params)
+            at = self.objective(space.flat(params))
+            yield at
+
+    def rate(self) -> Any:
+        """The learning rate of the last step, or None."""
+        rate = getattr(self.optimizer, "rate", None)
+        return None if rate is None else rate(self.before)
 
 
-__all__ = ["Rule", "SteepestDescent", "Stuck", "descend", "fixed_steps", "transformed_steps"]
+__all__ = ["Rule", "SteepestDescent", "Stuck", "Transformed", "descend", "fixed_steps"]

@@ -18,7 +18,7 @@ from ..errors import ArgumentError, NonFiniteError, at_line, shown
 from .minimize import OptimizeResult, teller
 from .progress import Progress
 from .residuals import Residuals
-from .vector import Space, Vector, bound
+from .vector import Space, Vector, bound, starting_point
 
 EPS = float(np.finfo(float).eps)
 TINY = float(np.finfo(float).tiny)
@@ -53,7 +53,7 @@ def least_squares(
     """The tree x near `x0` with the smallest sum of squares of the residuals `fun(x, *args)`.
 
     fun: a function of a tree like `x0` that gives real residuals: an array of any shape, or a tree of them.
-    x0: an array, a number or a pytree of them, in float64 or float32. The solver works in float64.
+    x0: an array, a number or a pytree of them, as in `ft.optim.minimize`. The solver works in float64.
     method: "lm", Levenberg-Marquardt. `ft.optimize.least_squares` has "trf" and "dogbox".
     ftol: converged when a step changes the sum of squares, and was expected to change it, by no more than this part of it.
     xtol: converged when the trust region is no larger than this part of x (both scaled).
@@ -89,6 +89,7 @@ def least_squares(
         if value is not None and not (isinstance(value, int | float | np.number) and value >= 0):
             raise ArgumentError(at_line(f"least_squares: {name} must be a number and not negative, got {shown(value)}"))
     of_x = bound(fun, args, "least_squares")
+    x0 = starting_point(x0, "least_squares")
     space = Space(x0, "least_squares")
     residuals = Residuals(of_x, space, jit, "least_squares")
     start = np.array(space.flat(x0))

@@ -25,13 +25,13 @@ import numpy as np
 from ..core.lazy import Lazy
 from ..errors import ArgumentError, NonFiniteError, at_line, shown
 from .conjugate import BETA, ConjugateGradients
-from .descent import SteepestDescent, Stuck, descend, fixed_steps, transformed_steps
+from .descent import SteepestDescent, Stuck, Transformed, descend, fixed_steps
 from .linesearch import Point
 from .newton import NewtonCG
 from .objective import Objective
 from .progress import Progress
 from .quasinewton import BFGS, LBFGS
-from .vector import Space, bound
+from .vector import Space, bound, starting_point
 
 OptimizeResult = Lazy("scipy.optimize", "OptimizeResult")
 
@@ -43,6 +43,19 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "lbfgs": {"memory": 10, "ftol": 2.220446049250313e-09},
     "bfgs": {},
     "newton-cg": {"xtol": 1e-5},
+}
+SCIPYS_METHODS = (
+    "nelder-mead", "powell", "l-bfgs-b", "tnc", "cobyla", "cobyqa", "slsqp", "trust-constr", "dogleg", "trust-ncg", "trust-exact",
+    "trust-krylov",
+)  # fmt: skip
+OTHER_WORDS = {
+    **dict.fromkeys(["maxiter", "maxfun", "maxfev"], "say max_iter=..., the largest number of steps"),
+    "gtol": "say tol=..., the largest element that the gradient may have",
+    "options": "give its entries as arguments: max_iter=, tol=; ft.optimize.minimize takes options as SciPy does",
+    **dict.fromkeys(["bounds", "constraints"], "ft.optimize.minimize has bounds and constraints"),
+    **dict.fromkeys(["jac", "hess", "hessp"], "leave it out: derivatives are derived; ft.optimize.minimize takes your own"),
+    "disp": "say progress=True for a progress bar",
+    "lr": "say learning_rate=..., with method='gd'",
 }
 
 
@@ -86,9 +99,9 @@ def minimize(
     """The tree x that makes the scalar `fun(x, *args)` smallest near `x0`, found by following derivatives.
 
     fun: a function of a tree like `x0` (and of `args`) with a real scalar result; Python control flow is fine.
-    x0: where to start: an array, a number, or a pytree of them, in float64 or float32. The solver works in float64 and gives `fun`
-        and the result leaves in their own dtypes; with float32 leaves tolerances below about 1e-4 may be out of reach. A list of
-        numbers is a tree; write np.array([1.0, 2.0]) for an array.
+    x0: where to start: an array, a number, or a pytree of them. As in SciPy lists and tuples of nothing but numbers are an array,
+        and integers are taken for float64 numbers. The solver works in float64 and gives `fun` and the result leaves in their own
+        dtypes; with float32 leaves tolerances below about 1e-4 may be out of reach.
     method: "gd", "cg", "lbfgs", "bfgs", "newton-cg", or a gradient transformation such as `ft.optim.adam(0.1)`.
     tol: the run has converged when no element of the gradient is larger than this in absolute value (default 1e-5).
     max_iter: the largest number of steps: by default 200 times the number of unknowns, at least 1000, and 100,000 for "gd" and for
@@ -114,7 +127,7 @@ def minimize(
 
     Where a value is nan or infinite line searches back off. Fixed steps and gradient transformations raise NonFiniteError
     instead: it names the step, and its `result` is the last finite point. Other errors: ArgumentError (an unknown method or
-    option, x0 with integers, nan or nothing in it), DifferentiationError (a `fun` whose result is not a scalar).
+    option, x0 with bools, nan or nothing in it), DifferentiationError (a `fun` whose result is not a scalar).
 
     Mirrors `scipy.optimize.minimize`. Sources: Nocedal and Wright (2006), Numerical Optimization; Moré and Thuente (1994) for the
     line search; Hager and Zhang (2005) for what it does where values differ by rounding only.
@@ -127,6 +140,7 @@ def minimize(
     (True, 1.0, 1.0)
     """
     of_x = bound(fun, args, "minimize")
+    x0 = starting_point(x0, "minimize")
     space = Space(x0, "minimize")
     start = space.flat(x0)
     space.check_finite(start)
@@ -144,13 +158,12 @@ class Plan:
     def __init__(self, method: Any, learning_rate: float | None, line_search: str | None, options: dict[str, Any]) -> None:
         self.name = method.lower() if isinstance(method, str) else "transformation"
         self.method, self.learning_rate = method, learning_rate
+        self.transformed: Transformed | None = None
         if isinstance(method, str) and self.name not in OPTIONS:
-            raise ArgumentError(
-                at_line(
-                    f"minimize has no method {method!r}; it has {', '.join(map(repr, OPTIONS))}",
-                    hint="or pass a gradient transformation: method=ft.optim.adam(0.1); ft.optimize.minimize has SciPy's methods",
-                )
-            )
+            hint = "or pass a gradient transformation: method=ft.optim.adam(0.1); ft.optimize.minimize has SciPy's methods"
+            if self.name in SCIPYS_METHODS:
+                hint = f"take 'lbfgs', the default, or ft.optimize.minimize(fun, x0, method={method!r}), which is SciPy's"
+            raise ArgumentError(at_line(f"minimize has no method {method!r}; it has {', '.join(map(repr, OPTIONS))}", hint=hint))
         if not isinstance(method, str) and not (
             callable(getattr(method, "init", None)) and callable(getattr(method, "update", None))
         ):
@@ -164,7 +177,8 @@ class Plan:
         for name in options:
             if name not in known:
                 has = f"its options are {', '.join(known)}" if known else "it has no options of its own"
-                raise ArgumentError(at_line(f"minimize: method {method!r} has no option {name!r}", hint=has))
+                fact = f"minimize: method {shown(method)} has no option {name!r}"
+                raise ArgumentError(at_line(fact, hint=OTHER_WORDS.get(name, has)))
         self.given, self.options = options, {**known, **options}
         self.check_steps(line_search)
         self.line_search = line_search or ("backtracking" if learning_rate is None else None)
@@ -192,7 +206,8 @@ class Plan:
     def points(self, objective: Objective, start: Point, limits: Limits, jit: bool) -> Iterator[Point]:
         """The points that the method goes to."""
         if self.name == "transformation":
-            return transformed_steps(objective, start, self.method, jit)
+            self.transformed = Transformed(objective, self.method, jit)
+            return self.transformed.steps(start)
         if self.name == "gd" and self.learning_rate is not None and self.line_search is None:
             return fixed_steps(objective, start, self.learning_rate)
         if self.name == "gd":
@@ -202,6 +217,10 @@ class Plan:
         if self.name == "lbfgs":
             return descend(LBFGS(objective, self.options["memory"]), start)
         return descend(BFGS(objective) if self.name == "bfgs" else NewtonCG(objective), start)
+
+    def rate(self) -> Any:
+        """The learning rate of the last step, where there is one."""
+        return self.learning_rate if self.transformed is None else self.transformed.rate()
 
 
 def limits_of(plan: Plan, tol: float | None, max_iter: int | None, size: int) -> Limits:
@@ -259,10 +278,11 @@ class Run:
     def lost(self, point: Point) -> NonFiniteError:
         """The error about a step that led to nan or infinity."""
         other = "clip the gradient" if self.plan.name == "transformation" else "line_search='backtracking'"
-        rate = f" with learning_rate={self.plan.learning_rate:g}" if self.plan.learning_rate is not None else ""
+        rate = self.plan.rate()
+        size = f" with learning_rate={float(rate):g}" if rate is not None else ""
         error = NonFiniteError(
             at_line(
-                f"minimize: {what_is_lost(point, 'became')} at step {self.nit + 1}{rate}; "
+                f"minimize: {what_is_lost(point, 'became')} at step {self.nit + 1}{size}; "
                 f"the last finite value was {self.at.f:g} at step {self.nit}",
                 hint=f"try a smaller learning rate, or {other}; error.result holds the last finite point",
             )

@@ -42,7 +42,7 @@ class Objective:
         self.njev += 1
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             value, slope = self.both(self.space.tree(v))
-        self.rounding = ROUNDING * float(np.finfo(value.dtype).eps)
+        self.rounding = ROUNDING * float(np.finfo(np.result_type(value)).eps)
         return Point(v, float(value), self.space.flat(slope, "the gradient"))
 
     def hvp(self, v: Vector) -> Callable[[Vector], Vector]:

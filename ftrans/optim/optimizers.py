@@ -33,6 +33,7 @@ from .base import (
     zeros_like,
 )
 from .combining import Mask, named_chain
+from .factories import factory
 from .scaling import (
     ScaleByAdamState,
     adam_init,
@@ -49,6 +50,7 @@ from .scaling import (
 )
 
 
+@factory()
 def sgd(learning_rate: Any, momentum: Any = None, nesterov: bool = False) -> GradientTransformation:
     """Gradient descent: `p = p - learning_rate u`, where u is the gradient, or with momentum the result of `trace`.
 
@@ -68,6 +70,7 @@ def sgd(learning_rate: Any, momentum: Any = None, nesterov: bool = False) -> Gra
     return named_chain("sgd", *parts, scale_by_learning_rate(rate_of("sgd", learning_rate)))
 
 
+@factory(eps=lambda given: 1e-7 if given["form"] == "keras" else 1e-8)
 def adam(
     learning_rate: Any,
     b1: Any = 0.9,
@@ -106,12 +109,12 @@ def adam(
     """
     rate = rate_of("adam", learning_rate)
     if form == "textbook":
-        numbers = adam_numbers("adam", b1, b2, 1e-8 if eps is None else eps, eps_root)
+        numbers = adam_numbers("adam", b1, b2, eps, eps_root)
         return named_chain("adam", scale_by_adam(*numbers, nesterov=nesterov), scale_by_learning_rate(rate))
     if form != "keras":
         hint = "they differ in where eps is added, see help(ft.optim.adam)"
         raise ArgumentError(at_line(f'adam: form must be "textbook" or "keras", got {form!r}', hint=hint))
-    b1, b2, eps, eps_root = adam_numbers("adam", b1, b2, 1e-7 if eps is None else eps, eps_root)
+    b1, b2, eps, eps_root = adam_numbers("adam", b1, b2, eps, eps_root)
     if nesterov or adds(eps_root):
         raise ArgumentError(at_line('adam: form="keras" has neither nesterov nor eps_root', hint='use form="textbook"'))
     return keras_adam(rate, b1, b2, eps)
@@ -149,6 +152,7 @@ def power(b: Any, count: Any, x: Any) -> Any:
     return (exact**count).astype(real_dtype(x))
 
 
+@factory()
 def nadam(learning_rate: Any, b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-8, eps_root: Any = 0.0) -> GradientTransformation:
     """Adam with Nesterov's momentum (Dozat 2016): see `scale_by_adam`. Mirrors `optax.nadam`.
 
@@ -159,6 +163,7 @@ def nadam(learning_rate: Any, b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-8, e
     return named_chain("nadam", scale_by_adam(*numbers, nesterov=True), scale_by_learning_rate(rate_of("nadam", learning_rate)))
 
 
+@factory()
 def adamw(
     learning_rate: Any,
     b1: Any = 0.9,
@@ -186,6 +191,7 @@ def adamw(
     return named_chain("adamw", scale_by_adam(*numbers, nesterov=nesterov), decay, rate)
 
 
+@factory()
 def rmsprop(
     learning_rate: Any,
     decay: Any = 0.9,
@@ -213,6 +219,7 @@ def rmsprop(
     return named_chain("rmsprop", direction, scale_by_learning_rate(rate_of("rmsprop", learning_rate)), *parts)
 
 
+@factory()
 def adagrad(learning_rate: Any, initial_accumulator_value: Any = 0.1, eps: Any = 1e-7) -> GradientTransformation:
     """Adagrad (Duchi et al. 2011): `s = s + |g|²`, `p = p - learning_rate g / sqrt(s + eps)`. Mirrors `optax.adagrad`.
 
@@ -234,6 +241,7 @@ class ScaleByAdaDeltaState(NamedTuple):
     e_x: PyTree
 
 
+@factory()
 def adadelta(learning_rate: Any = 1.0, rho: Any = 0.9, eps: Any = 1e-6) -> GradientTransformation:
     """Adadelta (Zeiler 2012). Mirrors `optax.adadelta` and PyTorch's.
 
@@ -266,6 +274,7 @@ class ScaleByLionState(NamedTuple):
     mu: PyTree
 
 
+@factory()
 def lion(
     learning_rate: Any, b1: Any = 0.9, b2: Any = 0.99, weight_decay: Any = 1e-3, mask: Mask | None = None
 ) -> GradientTransformation:

@@ -31,10 +31,12 @@ from .base import (
     zeros_like,
 )
 from .combining import Mask, masked
+from .factories import factory
 
 # ---------------------------------------------------------------------------------------------------------- step sizes
 
 
+@factory()
 def scale(step_size: Any) -> GradientTransformation:
     """Updates times a number: `step_size g`. Mirrors `optax.scale`.
 
@@ -56,6 +58,7 @@ class ScaleByScheduleState(NamedTuple):
     count: Any
 
 
+@factory()
 def scale_by_schedule(step_size_fn: Schedule) -> GradientTransformation:
     """Updates times `step_size_fn(k)` at update k, counted from 0. Mirrors `optax.scale_by_schedule`.
 
@@ -82,6 +85,7 @@ def scheduled(name: str, schedule: Schedule, sign: int) -> GradientTransformatio
     return transformation(name, init, update, ScaleByScheduleState, rate=lambda state: at(schedule, state.count))
 
 
+@factory()
 def scale_by_learning_rate(learning_rate: Any, *, flip_sign: bool = True) -> GradientTransformation:
     """Updates times -learning_rate, so that they lead downhill. Mirrors `optax.scale_by_learning_rate`.
 
@@ -110,6 +114,7 @@ class TraceState(NamedTuple):
     trace: PyTree
 
 
+@factory()
 def trace(decay: Any, nesterov: bool = False) -> GradientTransformation:
     """Momentum: `v = g + decay v`, and the update is v, or with nesterov `g + decay v`. Mirrors `optax.trace`, PyTorch's SGD.
 
@@ -141,6 +146,7 @@ class EmaState(NamedTuple):
     ema: PyTree
 
 
+@factory()
 def ema(decay: Any, debias: bool = True) -> GradientTransformation:
     """The decaying mean of the updates: `m = decay m + (1 - decay) g`, with debias divided by 1 - decay^t. Mirrors `optax.ema`.
 
@@ -189,6 +195,7 @@ def adam_init(params: PyTree) -> ScaleByAdamState:
     return ScaleByAdamState(np.int64(0), pytree.map(zeros_like, params), pytree.map(real_zeros_like, params))
 
 
+@factory()
 def scale_by_adam(
     b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-8, eps_root: Any = 0.0, *, nesterov: bool = False
 ) -> GradientTransformation:
@@ -247,6 +254,7 @@ class ScaleByRmsState(NamedTuple):
     nu: PyTree
 
 
+@factory()
 def scale_by_rms(decay: Any = 0.9, eps: Any = 1e-8, initial_scale: Any = 0.0, eps_in_sqrt: bool = True) -> GradientTransformation:
     """RMSprop's direction (Hinton 2012): `v = decay v + (1 - decay) |g|²`, `update = g / sqrt(v + eps)`.
 
@@ -291,6 +299,7 @@ class ScaleByStddevState(NamedTuple):
     nu: PyTree
 
 
+@factory()
 def scale_by_stddev(
     decay: Any = 0.9, eps: Any = 1e-8, initial_scale: Any = 0.0, eps_in_sqrt: bool = True
 ) -> GradientTransformation:
@@ -326,6 +335,7 @@ class ScaleByRssState(NamedTuple):
     sum_of_squares: PyTree
 
 
+@factory()
 def scale_by_rss(initial_accumulator_value: Any = 0.1, eps: Any = 1e-7) -> GradientTransformation:
     """Adagrad's direction (Duchi et al. 2011): `s = s + |g|²`, `update = g / sqrt(s + eps)`, 0 where s is 0.
 
@@ -355,6 +365,7 @@ def scale_by_rss(initial_accumulator_value: Any = 0.1, eps: Any = 1e-7) -> Gradi
 # -------------------------------------------------------------------------------------------------------- weight decay
 
 
+@factory()
 def add_decayed_weights(weight_decay: Any = 0.0, mask: Mask | None = None) -> GradientTransformation:
     """Updates plus `weight_decay` times the parameters. Mirrors `optax.add_decayed_weights`.
 

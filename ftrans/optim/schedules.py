@@ -180,6 +180,7 @@ def join_schedules(schedules: Sequence[Schedule], boundaries: Sequence[int]) -> 
     >>> [float(f(k)) for k in (2, 3, 4, 5)]
     [1.0, 0.5, 0.25, 0.0]
     """
+    schedules, boundaries = tuple(schedules), tuple(boundaries)
     if len(schedules) != len(boundaries) + 1:
         fact = f"join_schedules: {len(schedules)} schedules need {len(schedules) - 1} boundaries, got {len(boundaries)}"
         raise ArgumentError(at_line(fact, hint="a boundary is the step at which the next schedule takes over"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from numbers import Number
 from typing import Any
@@ -19,11 +19,12 @@ import numpy as np
 from .. import numpy as fnp
 from .. import pytree
 from ..core.trace import Tracer
-from ..errors import ArgumentError, NonFiniteError, ShapeError, at_line, shown
+from ..errors import ArgumentError, DifferentiationError, NonFiniteError, at_line, shown
 from ..jit.api import jit as jitted
 from ..pytree import PyTree
 from ..transforms.grad import value_and_grad
-from .base import GradientTransformation, apply_updates, check_function, shape_of
+from .base import GradientTransformation, apply_updates, check_function, dtype_of
+from .batches import check_batch, rounds
 from .combining import check_transformation
 from .progress import Progress
 from .schedules import steps as whole
@@ -126,7 +127,6 @@ class Run:
             updates, state = optimizer.update(grads, state, params)
             return out, apply_updates(params, updates), state
 
-        update.__wrapped__ = loss  # type: ignore[attr-defined]  # jit looks at what the user's function captures, not at ours
         self.update = jitted(update) if jit else update
 
     def step(self, batch: tuple[Any, ...]) -> Any:
@@ -195,6 +195,19 @@ def not_finite_leaf(params: PyTree) -> str | None:
         if not np.all(np.isfinite(leaf)):
             return pytree.keystr(path)
     return None
+
+
+def check_parameters(params: PyTree) -> None:
+    """Raise unless every leaf is a real or complex number, or an array of them."""
+    for path, leaf in pytree.leaves_with_path(params):
+        name = f"params{pytree.keystr(path)}"
+        if not isinstance(leaf, np.ndarray | Tracer | Number) and not hasattr(leaf, "__array__"):
+            hint = "take it out of the parameters: let the loss capture it, or mark a field of a dataclass static"
+            fact = f"train: {name} is {shown(leaf)} of type {type(leaf).__name__}, which is not an array or a number"
+            raise ArgumentError(at_line(fact, hint=hint))
+        if isinstance(leaf, np.ndarray | Number) and dtype_of(leaf).kind in "iub":
+            hint = "write 2.0 for 2 or convert with .astype(float), or let the loss capture it"
+            raise DifferentiationError(at_line(f"train: {name} has dtype {dtype_of(leaf)} and so no gradient", hint=hint))
 
 
 def as_result(x: Any) -> Any:

@@ -21,6 +21,9 @@ from ..errors import ArgumentError, ShapeError, UnsupportedError, at_line, shown
 Vector = np.ndarray[Any, Any]
 
 
+NUMBERS = (int, float, np.integer, np.floating)
+
+
 class Part(NamedTuple):
     """Where in the vector a leaf stands, and what it looks like."""
 
@@ -43,18 +46,18 @@ class Space:
     """The vectors that stand for trees like `example`.
 
     who, name: the function and the argument to blame in errors.
-    integers: take integers for float64 numbers, as SciPy does, instead of raising.
+    Integers in it are taken for float64 numbers.
     """
 
-    def __init__(self, example: Any, who: str, name: str = "x0", integers: bool = False) -> None:
+    def __init__(self, example: Any, who: str, name: str = "x0") -> None:
         self.who, self.name = who, name
         found, self.structure = pytree.flatten_with_path(example)
         self.parts: list[Part] = []
         start = 0
         for path, leaf in found:
-            array = checked_leaf(leaf, f"{who}: {name}{pytree.keystr(path)}", integers)
+            array = checked_leaf(leaf, f"{who}: {name}{pytree.keystr(path)}")
             scalar = not isinstance(leaf, np.ndarray) and not array.ndim
-            dtype = np.dtype(float) if array.dtype.kind in "iub" else array.dtype.newbyteorder("=")
+            dtype = np.dtype(float) if array.dtype.kind in "iu" else array.dtype.newbyteorder("=")
             self.parts.append(Part(name + pytree.keystr(path), start, start + array.size, array.shape, dtype, scalar))
             start += array.size
         self.size = start
@@ -65,7 +68,7 @@ class Space:
     def tree(self, v: Vector) -> Any:
         """The tree of this vector; float64 leaves may share its memory."""
         if self.plain:
-            return v
+            return v if v.dtype.kind != "i" else v.astype(float)  # SciPy evaluates equal bounds as they were given
         return pytree.unflatten(self.structure, [part.take(v) for part in self.parts])
 
     def copy(self, v: Vector) -> Any:
@@ -104,7 +107,12 @@ class Space:
         return pytree.unflatten(self.structure, parts)
 
     def spread(self, prefix: Any, name: str, missing: float) -> Vector:
-        """The vector of a prefix of the tree: numbers for whole subtrees, arrays that broadcast to a leaf; None is `missing`."""
+        """The vector of a prefix of the tree: numbers for whole subtrees, arrays that broadcast to a leaf; None is `missing`.
+
+        Beside one array a list of numbers (and None) is an array.
+        """
+        if self.structure is pytree.LEAF and isinstance(prefix, list | tuple):
+            prefix = starting_point([missing if x is None else x for x in prefix], self.who, name)
         example = pytree.unflatten(self.structure, [0.0] * len(self.parts))
         per_leaf = pytree.broadcast_prefix(prefix, example, lambda x: x is None, api=self.who, name=name)
         v = np.empty(self.size)
@@ -126,7 +134,25 @@ class Space:
                 raise ArgumentError(at_line(f"{self.who}: {part.name} contains nan or infinity", hint="start at finite numbers"))
 
 
-def checked_leaf(leaf: Any, name: str, integers: bool) -> Vector:
+def starting_point(x0: Any, who: str, name: str = "x0") -> Any:
+    """x0, where lists and tuples of nothing but numbers, nested or not, are an array, as SciPy takes them."""
+    if not is_numbers(x0):
+        return x0
+    try:
+        return np.array(x0, float)
+    except ValueError:
+        hint = "give rows of one length; or a tree, whose leaves are arrays: [np.array([1.0]), np.array([2.0, 3.0])]"
+        raise ArgumentError(at_line(f"{who}: {name} has rows of different lengths: {shown(x0)}", hint=hint)) from None
+
+
+def is_numbers(x: Any) -> bool:
+    """Whether this is a list or tuple of numbers, or of such lists."""
+    if type(x) not in (list, tuple) or not x:
+        return False
+    return all([is_numbers(each) or (isinstance(each, NUMBERS) and not isinstance(each, bool)) for each in x])
+
+
+def checked_leaf(leaf: Any, name: str) -> Vector:
     """A leaf as an array of real numbers, or the error."""
     if isinstance(leaf, Tracer):
         raise UnsupportedError(
@@ -140,16 +166,16 @@ def checked_leaf(leaf: Any, name: str, integers: bool) -> Vector:
     except ValueError:  # a ragged list of a class that is no pytree
         array = np.asarray(None)
     kind = array.dtype.kind
-    if kind == "f" or (integers and kind in "iu"):
+    if kind in "fiu":
         return array
-    if kind in "iub":
-        what, hint = f"has dtype {array.dtype}", "write 1.0 for 1, or convert it: .astype(float)"
+    if kind == "b":
+        what, hint = f"has dtype {array.dtype}", "write 1.0 for True, or convert it: .astype(float)"
     elif kind == "c":
         what, hint = f"has dtype {array.dtype}", "minimise over the real and the imaginary part: {'re': z.real, 'im': z.imag}"
     else:
         what = f"is {shown(leaf)} of type {type(leaf).__name__}"
         hint = "take it out of the tree, or mark it static: tree_util.register_dataclass"
-    raise ArgumentError(at_line(f"{name} {what}; the parameters must be real floating-point numbers", hint=hint))
+    raise ArgumentError(at_line(f"{name} {what}; the parameters must be real numbers", hint=hint))
 
 
 def bound(fun: Callable[..., Any], args: Any, who: str) -> Callable[[Any], Any]:
@@ -169,4 +195,4 @@ def bound(fun: Callable[..., Any], args: Any, who: str) -> Callable[[Any], Any]:
     return of_x
 
 
-__all__ = ["Part", "Space", "Vector", "bound"]
+__all__ = ["Part", "Space", "Vector", "bound", "starting_point"]

@@ -11,22 +11,13 @@ from scipy.optimize import Bounds, OptimizeResult
 
 from .. import pytree
 from ..errors import ArgumentError, ShapeError, at_line, shown
-from ..optim.vector import Space, Vector
-
-NUMBERS = (int, float, np.integer, np.floating)
-
-
-def starting_point(x0: Any) -> Any:
-    """x0, where a list or tuple of numbers is an array, as SciPy takes it."""
-    if isinstance(x0, list | tuple) and x0 and all([isinstance(x, NUMBERS) and not isinstance(x, bool) for x in x0]):
-        return np.array(x0, float)
-    return x0
+from ..optim.vector import Space, Vector, starting_point
 
 
 def space_of(x0: Any, who: str) -> tuple[Space, Vector]:
     """The space of x0, and x0 as a vector of it."""
-    example = starting_point(x0)
-    space = Space(example, who, integers=True)
+    example = starting_point(x0, who)
+    space = Space(example, who)
     return space, np.array(space.flat(example))
 
 
@@ -113,4 +104,4 @@ def as_trees(result: Any, space: Space, *names: str) -> Any:
     return result
 
 
-__all__ = ["as_trees", "bounds_of", "callback_of", "space_of", "starting_point"]
+__all__ = ["as_trees", "bounds_of", "callback_of", "space_of"]

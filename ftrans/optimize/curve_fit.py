@@ -11,8 +11,8 @@ import scipy.optimize
 
 from ..errors import ArgumentError, at_line, shown
 from ..optim.residuals import Residuals
-from ..optim.vector import Space, Vector
-from .arguments import bounds_of, starting_point
+from ..optim.vector import Space, Vector, starting_point
+from .arguments import bounds_of
 
 
 def curve_fit(
@@ -78,12 +78,12 @@ class Model:
 
     def __init__(self, f: Callable[..., Any], p0: Any, jit: bool) -> None:
         self.f, self.jit = f, jit
-        example = starting_point(p0)
+        example = starting_point(p0, "curve_fit", "p0")
         if isinstance(example, int | float | np.number):
             example = np.array([example], float)
         self.numbers = p0 is None or (isinstance(example, np.ndarray) and example.ndim == 1)
         self.spread = self.numbers or isinstance(p0, list | tuple)
-        self.space = None if p0 is None else Space(example, "curve_fit", "p0", integers=True)
+        self.space = None if p0 is None else Space(example, "curve_fit", "p0")
         self.start = None if self.space is None else np.array(self.space.flat(example))
         self.fitted: tuple[Any, Residuals] | None = None
 
@@ -102,11 +102,11 @@ class Model:
         if self.fitted is None or self.fitted[0] is not xdata:
             if self.space is None or (self.numbers and self.space.size != len(numbers)):
                 self.space = Space(np.zeros(len(numbers)), "curve_fit", "p0")
-            count = len(numbers)
+            f, count = self.f, len(numbers)
             if self.numbers:
-                of_p = lambda p: self.f(xdata, *[p[k] for k in range(count)])
+                of_p = lambda p: f(xdata, *[p[k] for k in range(count)])
             else:
-                of_p = (lambda p: self.f(xdata, *p)) if self.spread else (lambda p: self.f(xdata, p))
+                of_p = (lambda p: f(xdata, *p)) if self.spread else (lambda p: f(xdata, p))
             self.fitted = xdata, Residuals(of_p, self.space, self.jit, "curve_fit")
         return self.fitted[1]
 

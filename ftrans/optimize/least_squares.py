@@ -42,7 +42,7 @@ def least_squares(
     """`scipy.optimize.least_squares` with the Jacobian of `fun`, for parameters that may be a pytree.
 
     fun: a function of x (and of `args` and `kwargs`) that gives real residuals, in an array of any shape or a tree.
-    x0: an array of any shape, a number, or a pytree of them; a list or tuple of numbers is an array.
+    x0: an array of any shape, a number, or a pytree of them; lists and tuples of nothing but numbers are an array.
     jac: by default derived. Or your own function jac(x, *args, **kwargs), a matrix (dense, or sparse for one array x0) or a tree as
         `ft.jacobian` gives it; or SciPy's "2-point", "3-point", "cs".
     bounds: (lower, upper) with trees like x0 or prefixes of them, where None is no bound; or SciPy's Bounds.

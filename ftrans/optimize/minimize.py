@@ -37,7 +37,8 @@ def minimize(
     """`scipy.optimize.minimize` with the derivatives of `fun`, for parameters that may be a pytree.
 
     fun: a function of x (and of `args`) with a real scalar result.
-    x0: an array of any shape, a number, or a pytree of them; a list or tuple of numbers is an array. `fun` is given x in this form.
+    x0: an array of any shape, a number, or a pytree of them; lists and tuples of nothing but numbers are an array, and integers
+        float64 numbers. `fun` is given x in this form.
     method: any of SciPy's, or a function that SciPy would accept; by default SLSQP with constraints, L-BFGS-B with bounds, else
         BFGS.
     jac, hess, hessp: by default ftrans supplies those that the method uses: the gradient, the Hessian for "dogleg" and

@@ -30,12 +30,12 @@ class Objective:
     ) -> None:
         self.space = space
         make = jitted if jit else lambda f: f
-        self.scalar: Callable[[Any], Any] = (lambda x: fun(x)[0]) if pairs else fun
-        self.only: Callable[[Any], Any] = make(fun) if not pairs else self.scalar
+        scalar: Callable[[Any], Any] = (lambda x: fun(x)[0]) if pairs else fun
+        self.only: Callable[[Any], Any] = make(fun) if not pairs else scalar
         self.both: Callable[[Any], Any] = fun if pairs else make(value_and_grad(fun))
         self.slope = slope
-        self.curvature: Callable[[Any], Any] = make(hessian(self.scalar))
-        self.product: Callable[..., Any] = make(lambda x, v: jvp(grad(self.scalar), (x,), (v,))[1])
+        self.curvature: Callable[[Any], Any] = make(hessian(scalar))
+        self.product: Callable[..., Any] = make(lambda x, v: jvp(grad(scalar), (x,), (v,))[1])
         self.at: Vector | None = None
         self.kept: tuple[Any, Vector]
 

@@ -32,7 +32,7 @@ def root(
     """`scipy.optimize.root` with the Jacobian of `fun`, for unknowns that may be a pytree: x with fun(x, *args) = 0.
 
     fun: a function of x that gives as many real numbers as x has, in an array or a tree (method "lm": or more).
-    x0: an array of any shape, a number, or a pytree of them; a list or tuple of numbers is an array.
+    x0: an array of any shape, a number, or a pytree of them; lists and tuples of nothing but numbers are an array.
     method: any of SciPy's: "hybr", "lm" (these use the Jacobian), "broyden1", "broyden2", "anderson", "linearmixing",
         "diagbroyden", "excitingmixing", "krylov", "df-sane" (these do not).
     jac: by default derived. Or your own function jac(x, *args), a matrix or a tree as `ft.jacobian` gives it; True for a `fun`

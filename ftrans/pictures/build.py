@@ -5,7 +5,6 @@ The function is traced once more, watched (`watch`), cut into steps (`steps`), e
 
 from __future__ import annotations
 
-import linecache
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from ..core.aval import Aval
-from ..core.jaxpr import ClosedJaxpr, Jaxpr, names, where
+from ..core.jaxpr import ClosedJaxpr, Jaxpr, names
 from ..core.jaxpr import literal as short_literal
 from ..core.reads import Read
 from ..core.run import own
 from ..core.trace import Tracer, equations
 from ..core.wrap import Call, trace_call
-from ..errors import ArgumentError, DetachedReadError, DifferentiationError, Location, NotDifferentiableError, at_line, line_number
+from ..errors import ArgumentError, DetachedReadError, DifferentiationError, Location, NotDifferentiableError, at_line
 from ..pytree import flatten_with_path, keystr, unflatten
 from .arguments import Arguments, Options, arguments_of
 from .boxes import boxes_of
@@ -42,6 +41,7 @@ class Program:
 
     title: str
     jaxpr: Jaxpr
+    sources: Sources
     kinds: dict[int, str]
     values: dict[int, Any]
     names: dict[int, str]
@@ -88,7 +88,7 @@ def graph_of_jaxpr(closed: ClosedJaxpr, options: Options) -> Graph:
     n = len(j.invars) - len(closed.consts)
     kinds = dict.fromkeys(j.invars[:n], "input") | dict.fromkeys(j.invars[n:], "constant")
     values = dict(zip(j.invars[n:], closed.consts, strict=True))
-    program = Program("jaxpr", j, kinds, values, printed_names(closed))
+    program = Program("jaxpr", j, Sources(), kinds, values, printed_names(closed))
     program.outputs = output_names(j.outs, [f"[{k}]" for k in range(len(j.outs))] if len(j.outs) > 1 else [""])
     codes = [eqn.loc[0] for eqn in j.eqns if eqn.loc]
     scope: Scope | None = None
@@ -126,7 +126,7 @@ def watched_program(fun: Any, given: Arguments, traced: Call, watch: Watch) -> P
     values = {v: own(x) for v, x in zip(j.invars, traced.operands, strict=True)}
     found = {v: name for v, (name, _) in watch.names.items()} | dict(zip(j.invars[:n], given.names, strict=True))
     depths = {v: depth for v, (_, depth) in watch.names.items() if v not in kinds or kinds[v] == "constant"}
-    program = Program(title_of(fun), j, kinds, values, found, depths)
+    program = Program(title_of(fun), j, watch.sources, kinds, values, found, depths)
     skeleton = unflatten(traced.out_tree, list(range(len(outs))))
     program.outputs = output_names(outs, [keystr(path) for path, _ in flatten_with_path(skeleton)[0]])
     tested: set[int] = set()
@@ -219,7 +219,7 @@ def add_nodes(graph: Graph, program: Program, steps: Sequence[Step], numbers: di
         node = Node(key, kind, program.names.get(v, ""), op, text, j.avals[v], output=program.outputs.get(v, ""))
         node.depth = program.depths.get(v, 0)
         if loc:
-            node.where, node.source = where(loc), linecache.getline(loc[0].co_filename, line_number(*loc)).strip()
+            node.where, node.source = program.sources.place(*loc)
         graph.nodes.append(node)
 
     for v in [*j.invars, *j.lits]:

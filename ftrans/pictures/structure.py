@@ -67,6 +67,9 @@ class Sources:
         self.trees: dict[str, ast.Module | None] = {}
         self.positions: dict[int, tuple[CodeType, list[Any]]] = {}
         self.found: dict[tuple[int, int], tuple[Control, ...]] = {}
+        self.loops: dict[tuple[ast.AST, bool], Control] = {}
+        self.places: dict[tuple[int, int], tuple[str, str]] = {}
+        self.paths: dict[str, str] = {}
         self.parts: dict[ast.AST, list[tuple[Range, ast.AST]]] = {}  # of a syntax node, in the order of the text
 
     def tree(self, filename: str) -> ast.Module | None:
@@ -77,6 +80,19 @@ class Sources:
             except (SyntaxError, ValueError):
                 self.trees[filename] = None
         return self.trees[filename]
+
+    def place(self, code: CodeType, lasti: int) -> tuple[str, str]:
+        """Where an instruction is, `file.py:12`, and the text of that line."""
+        key = id(code), lasti
+        found = self.places.get(key)
+        if found is None:
+            at = self.range(code, lasti)
+            line = code.co_firstlineno if at is None else at[0]
+            path = self.paths.get(code.co_filename)
+            if path is None:
+                path = self.paths[code.co_filename] = short_path(code.co_filename)
+            found = self.places[key] = f"{path}:{line}", linecache.getline(code.co_filename, line).strip()
+        return found
 
     def range(self, code: CodeType, lasti: int) -> Range | None:
         """Where an instruction stands in the source."""
@@ -134,30 +150,36 @@ class Sources:
                 items = inner is first and at is not None and self.child_at(first, at) is first.iter
                 head = takes and (whole or items)
                 if head or not (whole or items):
-                    chain.append(loop_of(node, first.target, first.iter, [], head))
+                    chain.append(self.loop(node, first, [], head))
             elif isinstance(node, ast.While):
                 if inner is node.test or inner in node.body:
                     chain.append(Control(node, f"while {short(node.test)}"))
             elif isinstance(node, ast.For | ast.AsyncFor):
                 head = takes and (whole or inner is node.iter)
                 if head or inner in node.body:
-                    chain.append(loop_of(node, node.target, node.iter, node.body, head))
+                    chain.append(self.loop(node, node, node.body, head))
             elif isinstance(node, ast.If | ast.IfExp):
                 yes, no = ([x] if isinstance(x, ast.expr) else x for x in (node.body, node.orelse))
                 if inner in yes or inner in no:
                     chain.append(Control(node, f"if {short(node.test)}: {str(inner in yes).lower()}", outcome=inner in yes))
         return chain
 
+    def loop(self, node: Any, head: Any, body: list[ast.stmt], takes: bool) -> Control:
+        """A `for` or a comprehension; `head` has its target and what it walks."""
+        found = self.loops.get((node, takes))
+        if found is None:
+            stored = [
+                n for statement in body for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+            ]
+            assigned = {n.id for n in stored}
+            names = tuple([n.id for n in ast.walk(head.target) if isinstance(n, ast.Name) and n.id not in assigned])
+            label = f"for {short(head.target)} in {short(head.iter)}"
+            found = self.loops[node, takes] = Control(node, label, names, head=takes)
+        return found
+
     def tests(self, code: CodeType, lasti: int) -> list[Any]:
         """The `if`s whose test an instruction belongs to."""
         return [node for node, inner in self.enclosing(code, lasti) if isinstance(node, ast.If | ast.IfExp) and inner is node.test]
-
-
-def loop_of(node: Any, target: ast.expr, items: ast.expr, body: list[ast.stmt], head: bool) -> Control:
-    """A `for` or a comprehension as a Control."""
-    assigned = {n.id for statement in body for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    names = tuple([n.id for n in ast.walk(target) if isinstance(n, ast.Name) and n.id not in assigned])
-    return Control(node, f"for {short(target)} in {short(items)}", names, head=head)
 
 
 def extent(node: Any) -> Range | None:

@@ -85,7 +85,7 @@ def number(x: Any, digits: int = 4) -> str:
         return number(float(x.real), digits) + ("" if imaginary.startswith("-") else "+") + imaginary + "j"
     x = float(x)
     if x.is_integer() and abs(x) < 1e7:
-        return f"{x:.0f}"
+        return f"{x + 0.0:.0f}"  # without the sign of -0.0
     if 10**digits <= abs(x) < 1e6:
         return f"{x:.0f}"
     return f"{x:.{digits}g}"

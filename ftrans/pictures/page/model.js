@@ -87,7 +87,6 @@ function pairs(line) {
 function number(x, digits) {
   if (typeof x !== "number") return String(x);
   const size = Math.abs(x);
-  if (Object.is(x, -0)) return "-0";
   if (Number.isInteger(x) && size < 1e7) return x.toFixed(0);
   if (size >= 10 ** digits && size < 1e6) return (x < 0 ? "-" : "") + toInteger(size);
   const [mantissa, power] = significant(size, digits);
