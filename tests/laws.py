@@ -500,7 +500,7 @@ def obeys_jit(op: Primitive, args: Args) -> None:
 
 def enlarged(op: Primitive, args: Args) -> Args | None:
     """The arguments repeated, so that compiled loops run their vectorised parts; None where the operation has fixed sizes."""
-    if not (isinstance(op, Pointwise) or hasattr(op, "reduction")) or not all([isinstance(x, np.ndarray) for x in args]):
+    if not (isinstance(op, Pointwise) or hasattr(op, "reduction") or op.expand) or not all([isinstance(x, np.ndarray) for x in args]):
         return None
     if not all([x.size and x.ndim for x in args]):
         return None
@@ -536,15 +536,25 @@ def reverse(j: Jaxpr) -> Jaxpr:
         return Jaxpr.from_trace(t, [x.i for x in [*outs[: len(j.outs)], *grads]], baked=True)
 
 
+def cold(law: Callable[[Primitive, Args], None]) -> Callable[[Primitive, Args], None]:
+    """The law for NumPy steps. What has run often in this process would be compiled, and round in another way than eval."""
+
+    def checked(op: Primitive, args: Args) -> None:
+        with ft.config.set(jit="never"):
+            law(op, args)
+
+    return checked
+
+
 LAWS: dict[str, Callable[[Primitive, Args], None]] = {
-    "aval": obeys_aval,
-    "jvp": obeys_jvp,
-    "vjp": obeys_vjp,
-    "transpose": obeys_transpose,
-    "vmap": obeys_vmap,
-    "out_axes": obeys_out_axes,
-    "twice": obeys_transforms,
-    "symmetry": obeys_symmetry,
+    "aval": cold(obeys_aval),
+    "jvp": cold(obeys_jvp),
+    "vjp": cold(obeys_vjp),
+    "transpose": cold(obeys_transpose),
+    "vmap": cold(obeys_vmap),
+    "out_axes": cold(obeys_out_axes),
+    "twice": cold(obeys_transforms),
+    "symmetry": cold(obeys_symmetry),
     "jit": obeys_jit,
 }
 

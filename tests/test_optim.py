@@ -383,7 +383,7 @@ def test_injected_numbers_may_be_schedules_and_may_be_left_out() -> None:
     make = optim.inject_hyperparams(optim.adam, static_args="b2")
     opt = make(optim.linear_schedule(0.2, 0.0, 2), b2=0.9)
     state = opt.init(np.zeros(1))
-    assert set(state.hyperparams) == {"learning_rate", "b1", "eps_root"}  # eps is None
+    assert set(state.hyperparams) == {"learning_rate", "b1", "eps", "eps_root"}
     moves = []
     for _ in range(3):
         updates, state = opt.update(np.ones(1), state)
@@ -479,9 +479,9 @@ def test_a_state_of_another_optimiser() -> None:
         (None, "learning_rate must be a number, got None"),
         (True, "learning_rate must be a number, got True"),
         (np.ones(3), "learning_rate must be a number, got an array of shape (3,)"),
-        (-0.1, "learning_rate must be from 0 up, got -0.1"),
-        (np.nan, "learning_rate must be from 0 up, got nan"),
-        (np.inf, "learning_rate must be from 0 up, got inf"),
+        (-0.1, "learning_rate must not be negative, got -0.1"),
+        (np.nan, "learning_rate must be a finite number, got nan"),
+        (np.inf, "learning_rate must be a finite number, got inf"),
         (0.1j, "learning_rate must be a number, got 0.1j"),
     ],
 )
@@ -498,17 +498,17 @@ def test_a_learning_rate_that_is_none(make: Any, rate: Any, says: str) -> None:
         (lambda: optim.adam(0.1, b1=1.0), "adam: b1 must be between 0 and 1 (excluded), got 1.0"),
         (lambda: optim.adam(0.1, b2=-0.1, form="keras"), "adam: b2 must be between 0 and 1 (excluded), got -0.1"),
         (lambda: optim.adamw(0.1, b2=1.5), "adamw: b2 must be between 0 and 1 (excluded), got 1.5"),
-        (lambda: optim.adam(0.1, eps=-1e-8), "adam: eps must be from 0 up, got -1e-08"),
+        (lambda: optim.adam(0.1, eps=-1e-8), "adam: eps must not be negative, got -1e-08"),
         (lambda: optim.adam(0.1, form="paper"), 'adam: form must be "textbook" or "keras", got \'paper\''),
         (lambda: optim.adam(0.1, form="keras", nesterov=True), 'form="keras" has neither nesterov nor eps_root'),
         (lambda: optim.sgd(0.1, momentum=1.1), "sgd: momentum must be between 0 and 1, got 1.1"),
         (lambda: optim.sgd(0.1, nesterov=True), "sgd: nesterov=True needs a momentum"),
         (lambda: optim.rmsprop(0.1, nesterov=True), "rmsprop: nesterov=True needs a momentum"),
         (lambda: optim.rmsprop(0.1, decay=2), "scale_by_rms: decay must be between 0 and 1 (excluded), got 2.0"),
-        (lambda: optim.adagrad(0.1, -1), "scale_by_rss: initial_accumulator_value must be from 0 up, got -1.0"),
-        (lambda: optim.adamw(0.1, weight_decay=-1), "adamw: weight_decay must be from 0 up, got -1.0"),
+        (lambda: optim.adagrad(0.1, -1), "scale_by_rss: initial_accumulator_value must not be negative, got -1.0"),
+        (lambda: optim.adamw(0.1, weight_decay=-1), "adamw: weight_decay must not be negative, got -1.0"),
         (lambda: optim.clip(0), "clip: max_delta must be greater than 0, got 0"),
-        (lambda: optim.clip_by_global_norm(-1), "clip_by_global_norm: max_norm must be from 0 up, got -1.0"),
+        (lambda: optim.clip_by_global_norm(-1), "clip_by_global_norm: max_norm must not be negative, got -1.0"),
         (lambda: optim.scale_by_schedule(0.1), "scale_by_schedule: step_size_fn must be a function, got 0.1"),
         (lambda: optim.chain(optim.clip(1.0), 0.1), "chain: argument 1 is 0.1, a float"),
         (lambda: optim.masked(0.1, True), "masked: inner is 0.1, a float"),
@@ -520,7 +520,7 @@ def test_a_learning_rate_that_is_none(make: Any, rate: Any, says: str) -> None:
         (lambda: optim.join_schedules([abs, abs], []), "2 schedules need 1 boundaries, got 0"),
         (lambda: optim.join_schedules([abs, abs, abs], [5, 5]), "the boundaries must increase, got [5, 5]"),
         (lambda: optim.join_schedules([0.1, abs], [5]), "schedule 0 must be a function, got 0.1"),
-        (lambda: optim.piecewise_constant_schedule(1.0, {2: -1.0}), "a scale must be from 0 up, got -1.0"),
+        (lambda: optim.piecewise_constant_schedule(1.0, {2: -1.0}), "a scale must not be negative, got -1.0"),
         (lambda: optim.inject_hyperparams(optim.sgd)([0.1]), "learning_rate must be a number, got [0.1]"),
     ],
 )

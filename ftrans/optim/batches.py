@@ -146,6 +146,7 @@ def check_batch(loss: Callable[..., Any], params: PyTree, batch: tuple[Any, ...]
     for path, leaf in pytree.leaves_with_path(batch):
         known = isinstance(leaf, np.ndarray | np.generic | Tracer | Number) or hasattr(leaf, "__array__")
         if jit and not known:
-            fact = f"train: batch{pytree.keystr(path)} is {shown(leaf)} of type {type(leaf).__name__}, which is not an array or a number"
+            name = f"batch{pytree.keystr(path)}"
+            fact = f"train: {name} is {shown(leaf)} of type {type(leaf).__name__}, which is not an array or a number"
             what = "let the loss capture it (a generator then draws anew at every step)"
             raise ArgumentError(at_line(fact, hint=f"{what}, or say jit=False")) from None
