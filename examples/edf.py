@@ -17,7 +17,7 @@ User code does not change; edf_digits.py is some:
     W, b = edf.Parameter(W0), edf.Parameter(b0)
     loss = edf.CrossEntropyLoss(edf.Softmax(edf.Affine(W, b, x)), y)
     x.value, y.value = images, labels
-    edf.Forward(); edf.Backward(loss); edf.UpdateParameters(0.1)
+    edf.Forward(); edf.Backward(loss); edf.UpdateParameters()
 """
 
 import numpy as np
@@ -25,6 +25,7 @@ import numpy as np
 import ftrans as ft
 
 components, parameters = [], []
+learning_rate = 0.1
 
 
 class Input:
@@ -97,7 +98,7 @@ def Backward(loss):
         node.backward()
 
 
-def UpdateParameters(rate):
-    """One step of gradient descent."""
+def UpdateParameters(rate=None):
+    """One step of gradient descent, as long as `edf.learning_rate` unless told otherwise."""
     for node in parameters:
-        node.value = node.value - rate * node.grad
+        node.value = node.value - (learning_rate if rate is None else rate) * node.grad

@@ -6,7 +6,7 @@
     loss = edf.CrossEntropyLoss(p, y)                         loss = edf.CrossEntropyLoss(p, y)
     edf.Forward()                                             edf.Forward()
     edf.Backward(loss)                                        edf.Backward(loss)
-    edf.UpdateParameters(0.5)                                 edf.UpdateParameters(0.5)
+    edf.UpdateParameters()                                    edf.UpdateParameters()
 
 Not a line differs: what has become shorter is the framework, edf.py.
 """
@@ -65,12 +65,13 @@ def main(out: Path, steps=2000) -> dict:
     images /= 16
     net = network(rng)
     loss = net["loss"]
+    edf.learning_rate = 0.5
     for step in range(steps):
         batch = rng.choice(train, 50)
         net["x"].value, net["y"].value = images[batch], labels[batch]
         edf.Forward()
         edf.Backward(loss)
-        edf.UpdateParameters(0.5)
+        edf.UpdateParameters()
         if step % 500 == 0:
             print(f"step {step:4}   loss {loss.value:.3f}")
 
