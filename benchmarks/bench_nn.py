@@ -115,7 +115,9 @@ WORKS: dict[str, Callable[[str], Call]] = {
 } | {
     "max_pool 64x8x26x26 f4": lambda library: pool(library, False, (64, 8, 26, 26), "f4"),
     "grad max_pool 64x8x26x26 f4": lambda library: pool(library, True, (64, 8, 26, 26), "f4"),
+    "grad cross entropy 5x3 f4": lambda library: cross_entropy(library, (5, 3), "f4"),
     "grad cross entropy 128x10 f4": lambda library: cross_entropy(library, (128, 10), "f4"),
+    "grad cross entropy 512x100 f4": lambda library: cross_entropy(library, (512, 100), "f4"),
     "grad cross entropy 512x1000 f4": lambda library: cross_entropy(library, (512, 1000), "f4"),
 }
 LIBRARIES = ("ftrans", "ftrans now", "jax", "torch")

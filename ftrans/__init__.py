@@ -7,10 +7,11 @@
     ft.jit(f)             the same function, fused and compiled once it is worth it
     ft.vmap(f)            f over a batch, without a loop
     ft.jvp, ft.vjp, ft.jacfwd, ft.jacrev, ft.hessian, ft.hvp, ft.linearize ...
+    ft.draw(f)(x)         the graph of the computation, with values and derivatives
 
-They compose in any order. `ft.draw(f)(x)` shows the graph of a computation; `ft.nn`, `ft.optim` and `ft.optimize` (imported when first used) have
-networks, optimisers and SciPy's solvers. `ftrans.numpy` holds the NumPy functions that can be traced; plain `numpy` functions on traced arrays
-lead there by themselves.
+They compose in any order. `ft.nn`, `ft.optim` and `ft.optimize` have networks, optimisers and SciPy's solvers; they are imported
+when first used. `ftrans.numpy` holds the NumPy functions that can be traced; plain `numpy` functions on traced arrays lead there
+by themselves.
 """
 
 from typing import TYPE_CHECKING

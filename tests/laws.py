@@ -500,7 +500,8 @@ def obeys_jit(op: Primitive, args: Args) -> None:
 
 def enlarged(op: Primitive, args: Args) -> Args | None:
     """The arguments repeated, so that compiled loops run their vectorised parts; None where the operation has fixed sizes."""
-    if not (isinstance(op, Pointwise) or hasattr(op, "reduction") or op.expand) or not all([isinstance(x, np.ndarray) for x in args]):
+    grows = isinstance(op, Pointwise) or hasattr(op, "reduction") or op.expand is not None
+    if not grows or not all([isinstance(x, np.ndarray) for x in args]):
         return None
     if not all([x.size and x.ndim for x in args]):
         return None

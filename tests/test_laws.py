@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from laws import LAWS, accepts, examples, variants
 
+import ftrans.nn  # noqa: F401 - for the primitives that are known once it is imported
 from ftrans.core.primitive import Primitive, registry
 
 # Primitives without examples, each with its reason.

@@ -6,7 +6,7 @@ import dataclasses
 import sys
 import types
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -327,8 +327,13 @@ def test_a_learning_rate_that_is_too_large_is_named() -> None:
     assert np.isfinite(result.x).all()
     assert result.fun == bowl(result.x)
     assert isinstance(caught.value, FloatingPointError)
-    with pytest.raises(errors.NonFiniteError, match=r"(?s)the value became inf at step \d+; the last.* or clip the gradient"):
+    with pytest.raises(
+        errors.NonFiniteError, match=r"(?s)the value became inf at step \d+ with learning_rate=1; the last.* or clip the gradient"
+    ):
         ft.optim.minimize(bowl, np.zeros(4), method=ft.optim.sgd(1.0))
+    falling = ft.optim.sgd(lambda k: np.where(k < 2, 1e-3, 1e200))
+    with pytest.raises(errors.NonFiniteError, match=r"the value became (inf|nan) at step 3 with learning_rate=1e\+200; the last"):
+        ft.optim.minimize(bowl, np.zeros(4), method=falling)
     with pytest.raises(errors.NonFiniteError, match=r"the gradient became nan or infinite at step 1 with"):
         ft.optim.minimize(lambda x: np.sum(np.sqrt(x)), np.ones(2), method="gd", learning_rate=2.0)
 
@@ -389,10 +394,70 @@ def test_wrong_arguments() -> None:
         ft.optim.minimize(np.zeros(4), bowl)  # type: ignore[arg-type]
 
 
+def test_the_words_of_scipy_are_known() -> None:
+    for name, value, says in (
+        ("maxiter", 5, "say max_iter="),
+        ("gtol", 1e-3, "say tol="),
+        ("options", {"maxiter": 5}, "give its entries as arguments: max_iter=, tol="),
+        ("bounds", [(0, 1)], "ft.optimize.minimize has bounds and constraints"),
+        ("jac", bowl, "leave it out: derivatives are derived"),
+        ("disp", True, "say progress=True"),
+    ):
+        with pytest.raises(errors.ArgumentError, match=rf"has no option '{name}'(.|\n)*\n  {says}"):
+            ft.optim.minimize(bowl, np.zeros(4), **{name: value})
+    for method in ("L-BFGS-B", "Nelder-Mead", "trust-ncg"):
+        with pytest.raises(errors.ArgumentError, match=rf"(?s)no method '{method}'.*\n  take 'lbfgs', .*method='{method}'"):
+            ft.optim.minimize(bowl, np.zeros(4), method=method)
+    for method in ("BFGS", "CG", "Newton-CG", "LBFGS"):
+        assert ft.optim.minimize(bowl, np.zeros(4), method=method).success
+
+
+@pytest.mark.parametrize("x0", [[0, 0.0], (0.0, 0), np.arange(2), [np.float64(0), np.int64(1)]])
+@pytest.mark.parametrize("solver", [ft.optim.minimize, ft.optimize.minimize])
+def test_lists_of_numbers_are_arrays_and_integers_are_floats(x0: Any, solver: Any) -> None:
+    x = solver(lambda x: np.sum((x - np.array([1.5, 2.5])) ** 2), x0).x
+    assert type(x) is np.ndarray
+    np.testing.assert_allclose(x, [1.5, 2.5], atol=1e-5)
+
+
+@pytest.mark.parametrize("solver", [ft.optim.minimize, ft.optimize.minimize])
+def test_which_starts_are_trees(solver: Any) -> None:
+    rows = solver(lambda x: np.sum((x - np.eye(2)) ** 2), [[0, 0], [0, 0]]).x
+    np.testing.assert_allclose(rows, np.eye(2), atol=1e-5)
+    tree = solver(lambda p: np.sum((p[0] - 1) ** 2) + (p[1] - 2) ** 2, [np.arange(2), 0]).x
+    assert type(tree) is list
+    np.testing.assert_allclose(np.r_[tree[0], tree[1]], [1, 1, 2], atol=1e-5)
+    point = solver(lambda p: (p.x - 1) ** 2 + (p.y - 2) ** 2, Place(0, 0.0)).x
+    assert type(point) is Place
+    assert point == pytest.approx((1, 2), abs=1e-5)
+    with pytest.raises(errors.ArgumentError, match=r"x0\[1\] has dtype bool"):
+        solver(lambda p: 0.0, [0.0, True])
+    with pytest.raises(errors.ArgumentError, match=r"x0\[0\] is 'a' of type str"):
+        solver(lambda p: 0.0, ["a", 1.0])
+
+
+class Place(NamedTuple):
+    x: float
+    y: float
+
+
+def test_beside_one_array_limits_and_sizes_may_be_lists() -> None:
+    def short(x: Any) -> Any:
+        return x - np.array([1.0, 2.0])
+
+    np.testing.assert_allclose(ft.optim.least_squares(short, [0, 0], x_scale=[1.0, 10.0]).x, [1, 2])
+    bounded = ft.optimize.least_squares(short, [0.5, 0.5], x_scale=[1, 10], bounds=([0, None], [1, 1.5]))
+    np.testing.assert_allclose(bounded.x, [1, 1.5], atol=1e-3)
+    equal = ft.optimize.minimize(lambda x: np.sum(short(x) ** 2), [0, 0], bounds=([0, 0], [1, 1]))  # pairs, as in SciPy
+    assert list(equal.x) == [0, 1]
+
+
 def test_wrong_starts() -> None:
     here = r"\n  at .*test_minimize.py.*\n  "
-    with pytest.raises(errors.ArgumentError, match=rf"x0\['n'\] has dtype int64; the parameters must be.*{here}write 1.0"):
-        ft.optim.minimize(lambda p: 0.0, {"n": np.arange(3)})
+    with pytest.raises(errors.ArgumentError, match=rf"x0\['n'\] has dtype bool; the parameters must be.*{here}write 1.0"):
+        ft.optim.minimize(lambda p: 0.0, {"n": np.arange(3) > 1})
+    with pytest.raises(errors.ArgumentError, match=rf"x0 has rows of different lengths: \[\[1, 2\], \[3\]\]{here}give rows of"):
+        ft.optim.minimize(lambda p: 0.0, [[1, 2], [3]])
     with pytest.raises(errors.ArgumentError, match=rf"x0\[1\] has dtype complex128; .*{here}minimise over the real and"):
         ft.optim.minimize(lambda p: 0.0, (1.0, 1j))
     with pytest.raises(errors.ArgumentError, match=r"x0\['s'\] is 'relu' of type str; the parameters must be real"):

@@ -216,6 +216,43 @@ def test_class_axis():
     assert np.allclose(one, nn.softmax_cross_entropy(z, nn.one_hot(labels, 5, axis=1), axis=1))
 
 
+@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("traced", [False, True])
+def test_label_loss_is_its_definition(traced, dtype, tier):
+    """Along either axis, large enough for kernels: -log p at the label, and p less 1 there; the labels known or not."""
+    rng = np.random.default_rng(0)
+    for axis, shape in ((1, (40, 30)), (0, (30, 40)), (1, (3, 20, 5))):
+        z = rng.normal(0, 3, shape).astype(dtype)
+        labels = rng.integers(0, shape[axis], shape[:axis] + shape[axis + 1 :]).astype(np.uint8)
+        f = lambda z, y, axis=axis: nn.softmax_cross_entropy_with_integer_labels(z, y, axis)
+        both = lambda z, y, f=f: (f(z, y), ft.grad(lambda z: f(z, y).sum())(z))
+        value, slope = in_tier(tier, both)(z, labels) if traced else in_tier(tier, lambda z, y=labels, g=both: g(z, y))(z)
+        p, places = scipy.special.softmax(z, axis), np.expand_dims(labels, axis)
+        assert value.dtype == slope.dtype == dtype
+        assert close(value, -np.log(np.take_along_axis(p, places, axis).squeeze(axis)), dtype)
+        np.put_along_axis(p, places, np.take_along_axis(p, places, axis) - 1, axis)
+        assert close(slope, p, dtype)
+
+
+def test_label_loss_is_compiled_as_a_whole():
+    """Its gradient needs no scatter and no one-hot rows, and the loss is not computed for it."""
+    f = ft.grad(lambda z: nn.softmax_cross_entropy_with_integer_labels(z, np.arange(40) % 30).mean())
+    text = ft.jit(f, compile="now").lower(np.ones((40, 30))).as_text("loops")
+    assert "kernel" in text
+    for op in ("scatter", "gather", "label", "softmax", "log("):
+        assert op not in text
+
+
+def test_label_loss_of_no_examples():
+    f = lambda z, y: nn.softmax_cross_entropy_with_integer_labels(z, y).sum()
+    for tier in TIERS:
+        for shape in ((0, 3), (0, 0)):
+            value, slope = in_tier(tier, ft.value_and_grad(f))(np.zeros(shape), np.zeros(0, int))
+            assert value == 0
+            assert slope.shape == shape
+
+
 def test_multiclass_hinge():
     scores, labels = np.random.default_rng(0).normal(size=(20, 4)), np.arange(20) % 4
     expected = [max(0, 1 + max(np.delete(s, k)) - s[k]) for s, k in zip(scores, labels, strict=True)]
@@ -365,7 +402,9 @@ def test_labels_out_of_range(label):
     """Known ones are named; traced ones raise when they are used, and negative ones do not count from the end."""
     f = nn.softmax_cross_entropy_with_integer_labels
     z, labels = np.zeros((2, 3)), np.array([0, label])
-    with pytest.raises(ArgumentError, match=rf"labels must lie between 0 and 2, got {label}\n.*in test_labels_out_of_range"):
+    with pytest.raises(
+        ArgumentError, match=rf"labels must lie between 0 and 2, got {label}\n.*in test_labels_out_of_range.*\n  classes.*- 1"
+    ):
         f(z, labels)
     for call in (ft.grad(lambda z: f(z, labels).sum()), ft.jit(lambda z: f(z, labels))):
         with pytest.raises(ArgumentError, match=rf"labels must lie between 0 and 2, got {label}\n.*in <lambda>"):
@@ -385,9 +424,12 @@ def test_labels_of_the_wrong_kind():
         f(np.zeros((2, 3)), np.zeros((2, 1), int))
 
 
-def test_complex_numbers_are_refused():
-    with pytest.raises(DtypeError, match="sigmoid needs real numbers, got dtype complex128"):
-        nn.sigmoid(np.ones(2, complex))
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_no_real_number_is_refused(name):
+    """By the name of the function and the type."""
+    for x, text in ((np.ones(2, complex), "dtype complex128"), ("a", "str 'a'"), (None, "NoneType None"), ([["a"]], "list")):
+        with pytest.raises(DtypeError, match=rf"^{name} needs real numbers, got {text}.*\n  at .*test_nn.py"):
+            getattr(nn, name)(x)
 
 
 # Normalisation
@@ -484,8 +526,21 @@ def test_simple_initialisers():
     assert x.min() >= 2
     assert x.max() <= 3
     assert np.isclose(nn.init.normal(rng, (100_000,), mean=1.0, std=2.0).std(), 2, rtol=0.02)
-    with pytest.raises(ArgumentError, match=r"normal: rng must be a np.random.Generator, got 7"):
-        nn.init.normal(7, (2, 2))
+
+
+def test_initialisers_wrong_input():
+    """A wrong generator and a wrong shape are reported by the name that was called."""
+    rng = np.random.default_rng(0)
+    for name in ("normal", "uniform", "he_normal", "lecun_uniform", "orthogonal"):
+        init = getattr(nn.init, name)
+        with pytest.raises(ArgumentError, match=rf"^{name}: rng must be a np.random.Generator, got 7\n.*\n.*default_rng"):
+            init(7, (2, 2))
+        for shape in ((2, 2.5), (-1, 2), "ab", None):
+            with pytest.raises(ShapeError, match=rf"^{name}: a shape is a tuple of sizes, got .*\n.*test_nn.py.*\n.*\(784, 128\)"):
+                init(rng, shape)
+    assert nn.init.normal(rng, 5).shape == nn.init.zeros(rng, np.int64(5)).shape == (5,)  # as NumPy
+    with pytest.raises(ShapeError, match=r"weights of shape \(5,\) have no fan_in and fan_out"):
+        nn.init.he_normal(rng, 5)
 
 
 # The worked numbers of the examples

@@ -556,6 +556,51 @@ def test_integers_without_a_gradient_stay() -> None:
     assert_trees_close(optim.apply_updates(params, updates), {"w": np.array([1.0, 0.0]), "n": np.arange(2)})
 
 
+def test_optimisers_show_what_they_were_made_with() -> None:
+    assert repr(optim.adam(0.001)) == "adam(learning_rate=0.001)"
+    assert repr(optim.adam(0.001, eps=1e-3, form="keras")) == "adam(learning_rate=0.001, eps=0.001, form='keras')"
+    opt = optim.chain(optim.clip(1.0), optim.adam(optim.cosine_decay_schedule(1.0, 3)), optim.identity(), optim.sgd(lambda k: 0.1))
+    shown = "chain(clip(max_delta=1.0), adam(learning_rate=cosine_decay_schedule), identity(), sgd(learning_rate=<lambda>))"
+    assert repr(opt) == shown
+    assert repr(optim.masked(optim.sgd(0.1), {"w": True})) == "masked(inner=sgd(learning_rate=0.1), mask={'w': True})"
+    assert repr(optim.inject_hyperparams(optim.sgd)(0.5)) == "sgd(learning_rate=0.5)"
+    assert repr(optim.GradientTransformation(abs, max, "mine")) == "GradientTransformation('mine')"
+    for name in optim.__all__:  # all of them, by their own names
+        make = getattr(optim, name)
+        if hasattr(make, "late") and name not in ("masked", "multi_transform", "apply_if_finite", "scale_by_schedule"):
+            numbers = [
+                0.5 for p in inspect.signature(make).parameters.values() if p.default is p.empty and p.kind is not p.VAR_POSITIONAL
+            ]
+            assert repr(make(*numbers)).startswith(f"{name}("), name
+
+
+def test_names_of_other_libraries_are_known() -> None:
+    assert message(ArgumentError, lambda: optim.adam(lr=0.1)).endswith("say learning_rate=... for lr")
+    text = message(ArgumentError, lambda: optim.adam(0.1, betas=(0.9, 0.99)))
+    assert "adam: got an unexpected keyword argument 'betas'" in text
+    assert text.endswith("say b1=..., b2=... for betas")
+    text = message(ArgumentError, lambda: optim.sgd())
+    assert "sgd: missing a required argument: 'learning_rate'" in text
+    assert text.endswith("its arguments are learning_rate, momentum, nesterov")
+    assert issubclass(ArgumentError, TypeError)
+
+
+@pytest.mark.parametrize("make", [lambda: optim.sgd(0.1), lambda: optim.adam(0.1, form="keras"), lambda: optim.clip(1.0)])
+def test_an_update_without_a_state(make: Any) -> None:
+    text = message(ArgumentError, lambda: make().update(1.0))
+    assert f"{make().name}: update needs the gradients and the state" in text
+    assert "state = opt.init(params) before the first" in text
+
+
+@pytest.mark.parametrize(("form", "eps"), [("textbook", 1e-8), ("keras", 1e-7)])
+def test_every_number_of_an_optimiser_is_injected(form: str, eps: float) -> None:
+    opt = optim.inject_hyperparams(optim.adam)(0.1, form=form)
+    state = opt.init(np.zeros(1))
+    assert state.hyperparams == {"learning_rate": 0.1, "b1": 0.9, "b2": 0.999, "eps": eps, "eps_root": 0.0}
+    large = state._replace(hyperparams={**state.hyperparams, "eps": 1e9})
+    assert abs(opt.update(np.ones(1), large)[0]) < 1e-8 < abs(opt.update(np.ones(1), state)[0])
+
+
 def test_messages_name_the_users_line() -> None:
     with pytest.raises(ArgumentError) as caught:
         optim.sgd("fast")

@@ -103,7 +103,7 @@ def test_batches_of_every_kind() -> None:
     assert count([one, 2 * one], 5) == [3, 6, 3, 6, 3]  # again from the start
     assert count([{"x": one}], None, lambda w, batch: w * np.sum(batch["x"])) == [3]
     assert count(iter([one, 2 * one]), 5) == [3, 6]  # an iterator has no start to go to
-    assert count([], 5) == count([], None) == count([one], 0) == []
+    assert count([one], 0) == count([], 0) == []
     rest = iter([one, 2 * one, 3 * one])
     assert count(rest, 2) == [3, 6]
     assert next(rest)[0] == 3  # nothing was taken that was not used
@@ -190,11 +190,38 @@ def test_a_learning_rate_that_is_too_great(jit: bool) -> None:
     assert f"test_training.py:{line} in test_a_learning_rate_that_is_too_great" in text
     assert "the parameters are finite, so the steps were too long" in text
     assert "try a smaller learning_rate, a warm-up schedule, or ft.optim.chain(ft.optim.clip_by_global_norm(1.0)" in text
-    np.testing.assert_allclose(result.losses, values, rtol=1e-9)
+    np.testing.assert_allclose(result.losses, values[:-1], rtol=1e-9)
     assert loss(result.params) == pytest.approx(values[-1], rel=1e-9)
-    assert result.steps == n - 1
     again = optim.train(loss, result.params, None, optim.sgd(1e-9), steps=1, state=result.state)  # nothing is lost
     assert np.isfinite(again.losses[0])
+
+
+@pytest.mark.parametrize("has_aux", [True, False])
+def test_the_result_in_the_error_is_that_of_a_shorter_training(has_aux: bool) -> None:
+    def loss(w: Any) -> Any:
+        return (np.sum(w**4), w) if has_aux else np.sum(w**4)
+
+    opt = optim.sgd(0.5, 0.9)
+    with pytest.raises(NonFiniteError) as caught:
+        optim.train(loss, np.array([3.0]), None, opt, steps=100, has_aux=has_aux)
+    result = caught.value.result
+    shorter = optim.train(loss, np.array([3.0]), None, opt, steps=result.steps, has_aux=has_aux)
+    assert 0 < result.steps == len(result.losses)
+    assert np.array_equal(result.losses, shorter.losses)
+    assert np.array_equal(result.params, shorter.params)
+    assert ft.tree.all(ft.tree.map(np.array_equal, (result.state, result.aux), (shorter.state, shorter.aux)))
+
+
+def test_a_loss_that_is_left_behind_its_domain_or_has_nan_in_its_data() -> None:
+    def loss(w: Any, x: Any = 1.0) -> Any:
+        return np.sum(np.sqrt(w) * x)
+
+    with pytest.raises(NonFiniteError, match=r"where the loss is not defined \(sqrt or log of a negative number\): try"):
+        optim.train(loss, np.ones(2), None, optim.sgd(1.0), steps=9)
+    with pytest.raises(NonFiniteError, match=r"a negative number\); batch\[0\] has nan or infinity in it: try a smaller"):
+        optim.train(loss, np.ones(2), [1.0, np.nan], optim.sgd(0.1))
+    with pytest.raises(NonFiniteError, match=r"overflow in the loss; batch\[0\] has nan or infinity in it"):
+        optim.train(loss, np.ones(2), [np.array([1.0, np.nan])], optim.sgd(0.1))
 
 
 def test_the_rate_of_a_schedule_is_that_of_the_step() -> None:
@@ -287,9 +314,83 @@ def test_minibatches_go_through_all_rows_in_every_epoch() -> None:
 
 def test_minibatches_with_drop_last_and_without_end() -> None:
     assert [len(b) for b in optim.minibatches(np.arange(10), 4, None, epochs=2, drop_last=True)] == [4] * 4
-    endless = optim.minibatches(np.arange(3), 2, None)
+    endless = iter(optim.minibatches(np.arange(3), 2, None))
     assert [list(next(endless)) for _ in range(5)] == [[0, 1], [2], [0, 1], [2], [0, 1]]
     assert list(optim.minibatches(np.arange(3), 2, 0, epochs=0)) == []
+
+
+def test_minibatches_may_be_gone_through_again_with_new_shuffles() -> None:
+    batches = optim.minibatches(np.arange(8), 4, 0, epochs=1)
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        assert np.array_equal(np.concatenate(list(batches)), rng.permutation(8))
+    assert repr(batches) == "<minibatches of 4 of 8 rows, epochs=1>"
+    for _ in range(2):  # none is left over for a second training that would then do nothing
+        assert optim.train(lambda w, x: w * np.mean(x), 1.0, batches, optim.sgd(0.1)).steps == 2
+    assert optim.train(lambda w, x: w * np.mean(x), 1.0, batches, optim.sgd(0.1), steps=5).steps == 5
+
+
+def test_no_batches_and_batches_without_end() -> None:
+    def train(batches: Any, steps: int | None = None) -> Any:
+        return optim.train(lambda w, x: w * np.mean(x), 1.0, batches, optim.sgd(0.1), steps=steps)
+
+    used = iter([np.ones(2)])
+    train(used)
+    for batches, says in (
+        ([], r"train: there are no batches: \[\]"),
+        (used, "there are no batches: the iterator is at its end"),
+        (optim.minibatches(np.ones(4), 2, 0, epochs=0), "there are no batches: <minibatches of 2 of 4 rows, epochs=0>"),
+    ):
+        for steps in (None, 3):
+            with pytest.raises(ArgumentError, match=rf"{says}\n  at .*test_training.py.*\n  .*make a new one, or give a list"):
+                train(batches, steps)
+    endless = optim.minibatches(np.ones(4), 2, 0)
+    with pytest.raises(ArgumentError, match=r"minibatches without epochs have no end(.|\n)*say train\(..., steps=1000\) or"):
+        train(endless)
+    assert train(endless, 3).steps == 3
+
+
+def test_batches_that_do_not_fit_the_loss() -> None:
+    x, y = data()
+    with pytest.raises(ArgumentError) as caught:
+        optim.train(squared, start(), [x, y], optim.sgd(0.1), steps=2)
+    text = str(caught.value)
+    assert "cannot be called as loss(params, ...) with 1 argument from the batch: missing a required argument: 'y'" in text
+    assert "test_training.py:" in text
+    assert text.endswith("give one batch as a tuple: (x, y); several as a list of such tuples")
+    with pytest.raises(ArgumentError, match=r"with 3 arguments from the batch: too many positional(.|\n)*a tuple: \(x, y\)$"):
+        optim.train(squared, start(), (x, y, y), optim.sgd(0.1), steps=2)
+    with pytest.raises(ArgumentError, match=r"as loss\(params\) with 0 arguments from the batch"):
+        optim.train(squared, start(), None, optim.sgd(0.1), steps=2)
+
+    with pytest.raises(ArgumentError, match=r"nothing but the parameters: give None for the batches, and say steps=1000"):
+        optim.train(lambda w: w**2, 1.0, (x,), optim.sgd(0.1), steps=2)
+
+    def wrong(p: Any, x: Any) -> Any:
+        return squared(p, x)  # type: ignore[call-arg]
+
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'y'") as caught:  # the user's own
+        optim.train(wrong, start(), x, optim.sgd(0.1), steps=2)
+    assert not isinstance(caught.value, ArgumentError)
+    with pytest.raises(TypeError, match="unsupported operand"):
+        optim.train(lambda p, x: p["b"] + "one", start(), x, optim.sgd(0.1), steps=2)
+
+
+def test_leaves_that_are_no_numbers() -> None:
+    def noisy(w: Any, rng: Any) -> Any:
+        return w**2 + rng.normal()
+
+    batches = [np.random.default_rng(0)]
+    with pytest.raises(ArgumentError) as caught:
+        optim.train(noisy, 1.0, batches, optim.sgd(0.1))
+    assert "train: batch[0] is Generator(PCG64)" in str(caught.value)
+    assert "let the loss capture it (a generator then draws anew at every step), or say jit=False" in str(caught.value)
+    assert optim.train(noisy, 1.0, batches, optim.sgd(0.1), jit=False).steps == 1
+    for jit in (True, False):
+        with pytest.raises(ArgumentError, match=r"train: params\['x'\] is 'abc' of type str, .*(.|\n)*out of the parameters"):
+            optim.train(lambda p: p["w"] ** 2, {"w": 1.0, "x": "abc"}, None, optim.sgd(0.1), steps=2, jit=jit)
+        with pytest.raises(DifferentiationError, match=r"train: params\['n'\] has dtype int64 and so no gradient"):
+            optim.train(lambda p: p["w"] ** 2, {"w": 1.0, "n": np.arange(2)}, None, optim.sgd(0.1), steps=2, jit=jit)
 
 
 def test_minibatches_of_arrays_that_do_not_fit() -> None:
@@ -335,3 +436,29 @@ def test_what_the_loss_captures_is_read_at_every_step(jit: bool) -> None:
 
     losses = optim.train(noisy, 1.0, None, optim.sgd(0.0), steps=4, jit=jit, callback=change, progress=False).losses
     np.testing.assert_allclose(losses, [1.0, 10.0, 20.0, 30.0] + np.random.default_rng(0).random(4))
+
+
+@pytest.mark.parametrize("jit", [True, False])
+def test_what_an_optimiser_captures_is_read_at_every_step(jit: bool) -> None:
+    """A schedule is the user's code too, however deep in a chain it stands."""
+    rate = [1.0]
+
+    def change(k: int, value: Any, params: Any) -> None:
+        rate[0] = k + 1.0
+
+    def schedule(count: Any) -> Any:
+        return rate[0]
+
+    own = optim.GradientTransformation(lambda p: (), lambda u, s, p=None: (-rate[0] * u, s))
+    joined = optim.join_schedules([schedule, schedule], [2])
+    for opt in (
+        optim.sgd(schedule),
+        optim.chain(optim.clip(9.0), optim.masked(optim.sgd(joined), True)),
+        optim.multi_transform({"a": optim.chain(optim.sgd(schedule, 0.0))}, "a"),
+        optim.inject_hyperparams(optim.sgd)(schedule),
+        optim.apply_if_finite(own, 3),
+    ):
+        rate[0] = 1.0
+        result = optim.train(lambda w: w, 0.0, None, opt, steps=4, jit=jit, callback=change, progress=False)
+        assert list(result.losses) == [0.0, -1.0, -3.0, -6.0], opt
+        assert result.params == -10.0

@@ -45,8 +45,9 @@ def check_ranks(op: Primitive, avals: tuple[Aval, ...]) -> None:
     mode = "raise" if config.strict and outer else config.numpy_rank_promotion
     if mode == "allow":
         return
+    shapes = " and ".join([str(a.shape) for a in avals])
     message = at_line(
-        f"{op.name}: operands of shapes {' and '.join([str(a.shape) for a in avals])} have different ranks and are broadcast to {shape}",
+        f"{op.name}: operands of shapes {shapes} have different ranks and are broadcast to {shape}",
         hint="give them the same shape (x[:, 0], x.ravel()), or the same rank (x[:, None]) if that is meant"
         + ("; ft.strict() forbids it" if config.strict else f'; ft.numpy_rank_promotion("{mode}") forbids it'),
     )
@@ -58,9 +59,9 @@ def check_ranks(op: Primitive, avals: tuple[Aval, ...]) -> None:
 def strict(on: bool = True) -> AbstractContextManager[None]:
     """A `with` block in which broadcasts that are rarely meant raise `errors.RankPromotionError` under any transformation.
 
-    These are broadcasts of operands that differ in rank, neither of which has the shape of the result: (4, 1) with (4,) gives (4, 4).
-    `x @ w + b` with shapes (4, 3) and (3,) passes. The setting is `ft.config.strict`. It applies to functions while they are traced;
-    what NumPy computes outside of a transformation is not looked at.
+    These are broadcasts of operands that differ in rank, none of which has the shape of the result: (4, 1) with (4,) gives
+    (4, 4). `x @ w + b` with shapes (4, 3) and (3,) passes. The setting is `ft.config.strict`. It applies to functions while they
+    are traced; what NumPy computes outside of a transformation is not looked at.
 
     >>> import numpy as np
     >>> import ftrans as ft

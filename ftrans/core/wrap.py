@@ -301,7 +301,7 @@ def lift_output(t: Trace, x: Any, out: Any, k: int, who: str) -> Tracer:
                 + (f" at result{path}" if path else "")
                 + ", which is not an array or a number",
                 hint="return arrays and numbers only"
-                if who == "jit"
+                if who in ("jit", "draw")
                 else "return such values as auxiliary output (has_aux=True), or not at all",
             )
         ) from None

@@ -5,6 +5,7 @@ nn.layer_norm(x, scale, bias)        nn.batch_norm(x, scale, bias)        nn.dro
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from numbers import Real
 from typing import Any
@@ -110,7 +111,8 @@ def dropout(x: Any, rate: float, rng: Any = None) -> Any:
 
 def check_rate(who: str, rate: Any) -> None:
     """Raise unless rate is a probability."""
-    if not (isinstance(rate, Real | np.ndarray | Tracer) and 0 <= rate <= 1):
+    number: Any = rate if isinstance(rate, Real | np.ndarray | Tracer) else math.nan
+    if not 0 <= number <= 1:
         raise ArgumentError(at_line(f"{who}: the rate must lie between 0 and 1, got {shown(rate)}"))
 
 

@@ -282,8 +282,9 @@ def to_array(self: Tracer, dtype: Any = None, copy: Any = None) -> NoReturn:
         at_line(
             f"a traced array {self.a} cannot become a plain ndarray",
             hint="an array that traced values are stored in must be made by ftrans.numpy (zeros, empty, zeros_like(x)) inside the "
-            "function;\n  traced numbers become an array by ftrans.numpy.array([...]) or np.stack([...]);\n  to index a plain array by a traced index write ftrans.numpy.asarray(table)[i]; functions that are not "
-            "NumPy's have to be called outside of the transformed function",
+            "function;\n  to build an array of traced numbers write ftrans.numpy.array([...]) or np.stack([...]);\n  to index a "
+            "plain array by a traced index write ftrans.numpy.asarray(table)[i]; functions that are not NumPy's have to be called "
+            "outside of the transformed function",
         )
     )
 

@@ -134,7 +134,8 @@ class Labelled(Primitive, abstract=True):
 
     def at_labels(self, y: Any) -> tuple[Any, ...]:
         """The index of the labels' elements."""
-        places = np.ogrid[tuple([slice(n) for n in np.shape(y)])]
+        ndim = np.ndim(y)
+        places = [np.arange(n).reshape(-1, *[1] * (ndim - 1 - k)) for k, n in enumerate(np.shape(y))]
         return (*places[: self.axis], y, *places[self.axis :])
 
     def vmap(self, size: int, args: tuple[Any, ...], dims: tuple[int | None, ...]) -> tuple[Any, Any]:
@@ -196,7 +197,7 @@ class LabelSlope(Labelled):
             return None
         p = Softmax(self.axis).expand(z)
         here = equal(iota(z.shape, self.axis), convert(reshape(y, kept(z.shape, (self.axis,))), INT))
-        return sub(p, select(here, z.a.dtype.type(1), z.a.dtype.type(0)))
+        return select(here, sub(p, z.a.dtype.type(1)), p)  # put in by NumPy it takes 1.5 to 2 times as long
 
     def jvp(self, primals: tuple[Any, ...], tangents: tuple[Any, ...], out: Any) -> Any:
         softmax = Softmax(self.axis)

@@ -103,17 +103,25 @@ class Conv(Primitive):
     def make_w(self, x: Any, y: Any) -> Any:
         x, y = self.padded(grouped(x, 1, self.groups)), grouped(y, 1, self.groups)
         shape = (*y.shape[1:3], x.shape[2], *self.size)
-        w = np.zeros((*shape[:2], math.prod(shape[2:])), x.dtype)
+        # y is transposed, not the windows: up to 1.5 times as fast
+        w = np.zeros((shape[0], math.prod(shape[2:]), shape[1]), x.dtype)
         for block, columns in self.blocks(x, shape, y):
             part = y[block].reshape(*columns.shape[:2], shape[1], columns.shape[-1])
-            w += np.matmul(part, columns.swapaxes(2, 3)).sum(axis=0)
-        return ungrouped(w.reshape(shape), 0)
+            w += np.matmul(columns, part.swapaxes(2, 3)).sum(axis=0)
+        return ungrouped(np.ascontiguousarray(w.swapaxes(1, 2)).reshape(shape), 0)
 
     def make_x(self, w: Any, y: Any) -> Any:
         w, y = grouped(w, 0, self.groups), grouped(y, 1, self.groups)
-        padded = [n + a + b for n, (a, b) in zip(self.size, self.padding, strict=True)]
+        padded = tuple([n + a + b for n, (a, b) in zip(self.size, self.padding, strict=True)])
+        longer = math.prod(padded[1:]) / max(math.prod(y.shape[4:]), 1)
+        flat = set(self.strides) == {1} and 1 < longer <= 2 and np.isfinite(w).all()  # flat, 0 * w must be 0
+        x = self.spread_flat(w, y, padded) if flat else self.spread(w, y, padded)
+        return ungrouped(np.ascontiguousarray(self.inside(x)), 1)
+
+    def spread(self, w: Any, y: Any, padded: Sizes) -> Any:
+        """Each element of y, times the weights, added to its window of a padded x."""
         x = np.zeros((y.shape[0], self.groups, w.shape[2], *padded), y.dtype)
-        matrix = np.ascontiguousarray(w.reshape(*w.shape[:2], math.prod(w.shape[2:])).swapaxes(1, 2))
+        matrix = transposed(w)
         for n, rows in blocks(y.shape[0], y.shape[3:], matrix.shape[0] * matrix.shape[1] * y.itemsize):
             part = y[n, :, :, rows]
             columns = np.matmul(matrix, part.reshape(*part.shape[:3], math.prod(part.shape[3:])))
@@ -121,7 +129,25 @@ class Conv(Primitive):
             target = x[n, :, :, rows.start * self.strides[0] :]
             for k, place in taps(w.shape[3:], self.strides, self.dilation, part.shape[3:]):
                 target[place] += columns[(slice(None),) * 3 + k]
-        return ungrouped(np.ascontiguousarray(self.inside(x)), 1)
+        return x
+
+    def spread_flat(self, w: Any, y: Any, padded: Sizes) -> Any:
+        """As `spread`, for strides of 1: where the rows of y are as long as those of x, which takes zeros, all that one weight
+        makes is added to one stretch of memory. Up to 1.6 times as fast."""
+        row = math.prod(padded[1:])
+        steps = [math.prod(padded[k + 1 :]) * g for k, g in enumerate(self.dilation)]
+        shifts = {k: sum(map(math.prod, zip(k, steps, strict=True))) for k in np.ndindex(*w.shape[3:])}
+        wide = np.zeros((*y.shape[:4], *padded[1:]), y.dtype)
+        wide[tuple(map(slice, y.shape))] = y
+        x = np.zeros((y.shape[0], self.groups, w.shape[2], y.shape[3] * row + max(shifts.values())), y.dtype)
+        matrix = transposed(w)
+        for n, rows in blocks(y.shape[0], wide.shape[3:], matrix.shape[0] * matrix.shape[1] * y.itemsize):
+            part = wide[n, :, :, rows].reshape(-1, *y.shape[1:3], (rows.stop - rows.start) * row)
+            columns = np.matmul(matrix, part).reshape(*part.shape[:2], *w.shape[2:], part.shape[3])
+            target = x[n, :, :, rows.start * row :]
+            for k, shift in shifts.items():
+                target[..., shift : shift + part.shape[3]] += columns[(slice(None),) * 3 + k]
+        return x[..., : math.prod(padded)].reshape(*x.shape[:3], *padded)
 
     def blocks(self, x: Any, w: Sizes, y: Any) -> Iterator[tuple[Any, Any]]:
         """Where a block of y lies, and the windows that it is made of as a matrix: (n, groups, w[2:], places)."""
@@ -196,6 +222,11 @@ def grouped(v: Any, axis: int, groups: int) -> Any:
 def ungrouped(v: Any, axis: int) -> Any:
     """What `grouped` did, undone."""
     return v.reshape(*v.shape[:axis], v.shape[axis] * v.shape[axis + 1], *v.shape[axis + 2 :])
+
+
+def transposed(w: Any) -> Any:
+    """Weights (groups, o, c, *k) as matrices (groups, c * k, o)."""
+    return np.ascontiguousarray(w.reshape(*w.shape[:2], math.prod(w.shape[2:])).swapaxes(1, 2))
 
 
 def windows(x: Any, size: Sizes, strides: Sizes, dilation: Sizes, count: Sizes) -> Any:

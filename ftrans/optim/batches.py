@@ -139,9 +139,12 @@ def check_batch(loss: Callable[..., Any], params: PyTree, batch: tuple[Any, ...]
         try:
             signature.bind(params, *batch)
         except TypeError as error:
-            names = ", ".join(list(signature.parameters)[1:])
+            names = list(signature.parameters)[1:]
+            example = f"({', '.join(names)}{',' * (len(names) == 1)})"
             got = f"loss(params{', ...' * (len(batch) > 0)}) with {len(batch)} argument{'s' * (len(batch) != 1)} from the batch"
-            hint = f"give one batch as a tuple: ({names})" + ("; several as a list of such tuples" if len(batch) == 1 else "")
+            hint = f"give one batch as a tuple: {example}" + ("; several as a list of such tuples" if len(batch) == 1 else "")
+            if not names:
+                hint = "the loss takes nothing but the parameters: give None for the batches, and say steps=1000"
             raise ArgumentError(at_line(f"train: the loss cannot be called as {got}: {error}", hint=hint)) from None
     for path, leaf in pytree.leaves_with_path(batch):
         known = isinstance(leaf, np.ndarray | np.generic | Tracer | Number) or hasattr(leaf, "__array__")

@@ -170,7 +170,8 @@ class Run:
         if k == 0:
             fact = f"train: the loss is {float(value)} at step 1, before any update"
             where = f"params{broken} is not finite" if broken is not None else "the parameters are finite"
-            hint = f"{where}: look for log(0), 0/0, sqrt of a negative number or overflow in the loss{data_of(batch)}"
+            data = data_of(batch) or ", and for nan in what it captures"
+            hint = f"{where}: look for log(0), 0/0, sqrt of a negative number or overflow in the loss{data}"
         else:
             became = f"the loss became {float(value)} at step {k + 1}" if value is not None else "the last step went wrong"
             before = f"at step {k} the loss was {float(self.losses[-1]):.6g}"

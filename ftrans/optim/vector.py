@@ -43,10 +43,9 @@ class Part(NamedTuple):
 
 
 class Space:
-    """The vectors that stand for trees like `example`.
+    """The vectors that stand for trees like `example`. Integers in it are taken for float64 numbers.
 
     who, name: the function and the argument to blame in errors.
-    Integers in it are taken for float64 numbers.
     """
 
     def __init__(self, example: Any, who: str, name: str = "x0") -> None:

@@ -57,6 +57,7 @@ class Arguments:
     """leaves: of (args, kwargs), traced or not; traced: the positions of those that are; the lists that follow are parallel to it.
 
     names: `x`, `params['w1']`; owners: the argument each belongs to, by name and by position (None where passed by name).
+    texts: the names and values of those that are text and hence not traced.
     """
 
     leaves: list[Any]
@@ -67,6 +68,7 @@ class Arguments:
     owners: list[tuple[str, int | None]]
     kinds: list[str]
     valued: bool
+    texts: list[tuple[str, Any]]
 
     def rebuild(self, tracers: Sequence[Tracer]) -> Any:
         """(args, kwargs) with tracers for the traced leaves."""
@@ -74,6 +76,10 @@ class Arguments:
         for k, x in zip(self.traced, tracers, strict=True):
             leaves[k] = x
         return unflatten(self.tree, leaves)
+
+    def words(self) -> str:
+        """The arguments that are text: `x = 'abc'`."""
+        return ", ".join([f"{name} = {shown(x, 40)}" for name, x in self.texts])
 
     def moving(self, options: Options) -> list[int]:
         """Which inputs `by` means: the first real one where nothing is said."""
@@ -135,15 +141,22 @@ def arguments_of(fun: Any, args: Sequence[Any], kwargs: dict[str, Any], options:
     places, tree = flatten_with_path((tuple(args), kwargs))
     leaves = [x for _, x in places]
     if current.trace is not None or any([isinstance(x, Tracer) for x in leaves]):
-        raise ArgumentError(at_line("draw shows numbers, so it cannot be used inside another transformation"))
-    traced, inputs, labels, owners, trees = [], [], [], [], []
+        raise ArgumentError(
+            at_line(
+                "draw shows numbers, so it cannot be used inside another transformation",
+                hint="draw what it makes instead: ft.draw(ft.grad(f))(x)",
+            )
+        )
+    traced, inputs, labels, owners, trees, texts = [], [], [], [], [], []
     valued = not any([isinstance(x, ShapeDtypeStruct | Aval) for x in leaves])
     for k, (path, x) in enumerate(places):
-        if not is_array(x):
-            continue
         positional = path[0].idx == 0
         owner = names[path[1].idx] if positional else path[1].key
         label = owner + keystr(path[2:]) if owner != "self" else keystr(path[2:]).lstrip(".")
+        if not is_array(x):
+            if isinstance(x, str | bytes):
+                texts.append((label, x))
+            continue
         says = functools.partial("draw: argument {}".format, label)
         traced.append(k)
         inputs.append((None, abstract_input(x, says)) if isinstance(x, ShapeDtypeStruct | Aval) else input_of(x, says))
@@ -151,7 +164,7 @@ def arguments_of(fun: Any, args: Sequence[Any], kwargs: dict[str, Any], options:
         owners.append((owner, path[1].idx if positional else None))
         trees.append(len(path) > 2)
     kinds = kinds_of(owners, trees, options)
-    return Arguments(leaves, tree, traced, inputs, labels, owners, kinds, valued)
+    return Arguments(leaves, tree, traced, inputs, labels, owners, kinds, valued, texts)
 
 
 def is_array(x: Any) -> bool:

@@ -37,6 +37,9 @@ def boxes_of(
         parent = kept[around].key if around is not None else ""
         kept[scope] = Box(f"b{len(kept)}", scope.kind, scope.label, parent, "", scope.where)
         above[scope] = scope
+    holders = {box.parent for box in kept.values()}
+    for scope, box in kept.items():
+        box.known = scope.known and box.key not in holders  # a network of layers is drawn open, its layers are not
     chains = {key: [kept[s].key for s in paths[key] if s in kept] for key in computed}
     place(nodes, chains, edges)
     return list(kept.values()), {box.key: scope for scope, box in kept.items()}

@@ -61,7 +61,13 @@ def graph_of(fun: Any, args: Sequence[Any], kwargs: dict[str, Any], options: Opt
         with watch:
             return fun(*positional, **named)
 
-    traced = trace_call(call, given.inputs, who="draw", fun=fun, valued=given.valued)
+    try:
+        traced = trace_call(call, given.inputs, who="draw", fun=fun, valued=given.valued)
+    except TypeError as error:
+        words = given.words()
+        if words:
+            error.add_note(f"draw passes text on as it is and draws nothing for it: {words}")
+        raise
     program = watched_program(fun, given, traced, watch)
     mode = mode_of(program, given, options, traced)
     moved = given.directions(options, program.jaxpr) if mode in ("forward", "both") else {}
@@ -129,6 +135,8 @@ def watched_program(fun: Any, given: Arguments, traced: Call, watch: Watch) -> P
     program = Program(title_of(fun), j, watch.sources, kinds, values, found, depths)
     skeleton = unflatten(traced.out_tree, list(range(len(outs))))
     program.outputs = output_names(outs, [keystr(path) for path, _ in flatten_with_path(skeleton)[0]])
+    if list(program.outputs.values()) == ["result"] and program.title.isidentifier() and program.title not in found.values():
+        found.setdefault(outs[0], program.title)
     tested: set[int] = set()
     for (pos, op, _), loc, path in zip(equations(t), t.locs, watch.paths, strict=True):
         program.paths[pos] = path
@@ -266,7 +274,7 @@ def add_numbers(
     j, nodes = program.jaxpr, {n.key: n for n in graph.nodes}
     values = forward_values(steps, program.values | j.lits)
     for v, key in keys.items():
-        nodes[key].value = values[v]
+        nodes[key].value = as_numpy(values[v])
     if graph.mode == "values":
         return
     active = depending_on([v for v, kind in program.kinds.items() if kind != "constant"], steps, j)
@@ -275,24 +283,29 @@ def add_numbers(
         for k, v in enumerate(step.operands):
             if v in active and step.outs and step.outs[0] in active and (step.number, k) in uses:
                 edges[step.number, k] = uses[step.number, k]
-                edges[step.number, k].local = local_derivative(step, k, values)
+                slope = local_derivative(step, k, values)
+                edges[step.number, k].local = None if slope is None else as_numpy(slope)
     if graph.mode in ("forward", "both"):
         dots, parts = tangents_of(steps, values, moved)
         for v in active & keys.keys():
-            nodes[keys[v]].tangent = dots[v] if v in dots else zeros(nodes[keys[v]].aval)
+            nodes[keys[v]].tangent = as_numpy(dots[v]) if v in dots else zeros(nodes[keys[v]].aval)
         for use, edge in edges.items():
-            edge.tangent = parts[use] if use in parts else zeros(nodes[edge.target].aval)
+            edge.tangent = as_numpy(parts[use]) if use in parts else zeros(nodes[edge.target].aval)
     if graph.mode in ("reverse", "both"):
         flows = gradients_of(steps, j, [values[v] for v in j.invars], active)
         for use, edge in edges.items():
-            edge.gradient = flows[use]
+            edge.gradient = as_numpy(flows[use])
         add_gradients(graph, nodes[keys[j.outs[0]]], [nodes[keys[v]] for v in active & keys.keys()])
 
 
 def zeros(a: Aval) -> Any:
     """The tangent or gradient of a value that nothing moves, or that moves nothing."""
-    out = np.zeros(a.shape, a.dtype)
-    return out[()] if a.scalar else out
+    return np.zeros(a.shape, a.dtype)[()]
+
+
+def as_numpy(x: Any) -> Any:
+    """A number of the graph: an array, or a NumPy scalar where it has no dimensions."""
+    return np.asarray(x)[()]
 
 
 def add_gradients(graph: Graph, result: Node, active: Sequence[Node]) -> None:

@@ -25,6 +25,7 @@ from .graph import Graph
 from .html import html
 from .png import pdf, png
 from .svg import svg
+from .text import counted
 
 ENDINGS = (".svg", ".png", ".pdf", ".dot", ".gv", ".html")
 DIRECTIONS = ("right", "down")
@@ -68,8 +69,11 @@ class Picture:
 
     def __repr__(self) -> str:
         g = self.graph
-        boxes = f", {len(g.boxes)} boxes" if g.boxes else ""
-        return f"<picture of {g.title}: {len(g.nodes)} nodes, {len(g.edges)} edges{boxes}, {g.mode}>"
+        counts = [counted(len(g.nodes), "node"), counted(len(g.edges), "edge"), *([counted(len(g.boxes), "box")] if g.boxes else [])]
+        given = [n.aval for n in g.nodes if n.kind in ("input", "parameter")]
+        integers = given and g.mode == "values" and not any([a.inexact for a in given])
+        hint = " (integers have no derivative: write 2.0 for 2)" if integers else ""
+        return f"<picture of {g.title}: {', '.join(counts)}, {g.mode}{hint}>"
 
     def svg(self) -> str:
         """The picture as SVG, text for a file of its own.
@@ -101,7 +105,7 @@ class Picture:
         >>> draw(lambda x: x * x)(3.0).html().startswith("<!DOCTYPE html>")
         True
         """
-        return html(self.graph, **self.look.given())
+        return html(self.graph, open_boxes=opened(self.graph, self.look.unfold), **self.look.given())
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the picture to a file in the format of its ending: .svg, .png, .pdf, .dot, .gv or .html."""
@@ -233,8 +237,9 @@ def opened(graph: Graph, unfold: str | Sequence[str] | None) -> set[str] | None:
     for wanted in [unfold] if isinstance(unfold, str) else unfold:
         chosen = [b for b in graph.boxes if wanted in (b.key, b.label, b.name)]
         if not chosen:
-            known = ", ".join(dict.fromkeys([b.label for b in graph.boxes])) or "none"
-            raise ArgumentError(at_line(f"draw: unfold={wanted!r} is no box of the graph", hint=f"its boxes are {known}"))
+            known = ", ".join(dict.fromkeys([b.label for b in graph.boxes]))
+            hint = f"its boxes are {known}" if known else "it has no boxes"
+            raise ArgumentError(at_line(f"draw: unfold={wanted!r} is no box of the graph", hint=hint))
         for b in chosen:
             while b.key not in found:
                 found.add(b.key)

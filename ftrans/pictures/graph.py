@@ -16,7 +16,7 @@ from ..core.aval import Aval
 from ..errors import ArgumentError, at_line
 
 KINDS = ("input", "parameter", "constant", "computation")
-BOX_KINDS = ("call", "loop", "iteration", "branch")
+BOX_KINDS = ("call", "loop", "iteration", "branch", "part")
 
 
 @dataclass
@@ -79,12 +79,14 @@ class Edge:
 
 @dataclass
 class Box:
-    """Nodes that belong together and can be folded into one: a call, a loop, one pass through it, a branch taken.
+    """Nodes that belong together and can be folded into one: a call, a loop, one pass through it, a branch taken, a part of a
+    long program (`nesting.with_parts`).
 
     key: its identity, `b0`, `b1`, ...; kind: one of BOX_KINDS.
     label: what is written on it: `sigmoid`, `for k in range(3)`, `k = 2`, `if x > 0: true`.
     parent: the key of the box around it, "" for none.
     name: the user's name for what a call returns, "" for none.
+    known: it is drawn folded unless asked for, in a small graph too: a function or a layer of `ft.nn`, whose name says enough.
     """
 
     key: str
@@ -93,6 +95,7 @@ class Box:
     parent: str = ""
     name: str = ""
     where: str = ""
+    known: bool = False
 
 
 @dataclass

@@ -61,7 +61,7 @@ def html(graph: Graph, *, open_boxes: set[str] | None = None, fold: int = 60, di
     opened = boxes_to_open(graph, fold) if open_boxes is None else open_boxes
     parts = {
         "title": escape(graph.title),
-        "counts": f"{len(graph.nodes)} nodes, {len(graph.edges)} edges",
+        "counts": f"{text.counted(len(graph.nodes), 'node')}, {text.counted(len(graph.edges), 'edge')}",
         "style": colours() + source("page.css"),
         "script": '"use strict";\n\n' + "\n".join([source(f"{name}.js") for name in SCRIPTS]),
         "shows": SHOWS if graph.mode == "both" else "",

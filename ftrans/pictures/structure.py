@@ -30,14 +30,15 @@ class Scope:
     """A box to be: a call, a loop, one pass of it, a branch.
 
     code: of the function that is called or that the loop or branch is in; node: the loop or branch in the syntax tree.
-    result: the variable that a call returns.
+    result: the variable that a call returns; known: the call is one of a function or a layer of ftrans.nn.
     """
 
-    __slots__ = ("code", "kind", "label", "node", "result")
+    __slots__ = ("code", "kind", "known", "label", "node", "result")
 
     def __init__(self, kind: str, label: str, code: CodeType, node: Any = None) -> None:
         self.kind, self.label, self.code, self.node = kind, label, code, node
         self.result: int | None = None
+        self.known = False
 
     @property
     def where(self) -> str:

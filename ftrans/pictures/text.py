@@ -70,6 +70,15 @@ def cut(text: str, longest: int = LONGEST) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
+def counted(n: int, noun: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "node"), counted(2, "node"), counted(3, "box")
+    ('1 node', '2 nodes', '3 boxes')
+    """
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}{'es' if noun.endswith('x') else 's'}"
+
+
 def number(x: Any, digits: int = 4) -> str:
     """A scalar with so many significant digits. Integers, and floats with an integer value below 10 million, are exact.
 
@@ -178,7 +187,7 @@ def node_lines(graph: Graph, node: Node, side: str, digits: int = 4) -> list[Lin
 def box_lines(graph: Graph, box: Box, count: int, returned: list[Node], side: str, digits: int = 4) -> list[Line]:
     """What is written on a folded box: its label, how many nodes are in it, and what it returns, if that is one value."""
     lines = [Line(cut(box.label), "name")]
-    nodes = "1 node" if count == 1 else f"{count} nodes"
+    nodes = counted(count, "node")
     if len(returned) != 1:
         return [*lines, Line(nodes + (f", {len(returned)} results" if returned else ""), "value")]
     node = returned[0]

@@ -15,6 +15,7 @@ from __future__ import annotations
 import inspect
 import os
 import sys
+from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any
 
@@ -22,7 +23,7 @@ import numpy as np
 
 from ..core.reads import Read
 from ..core.trace import INTERNAL, Trace, Tracer, View, current
-from ..errors import PACKAGE, Location
+from ..errors import PACKAGE, Location, UnsupportedError, at_line
 from .structure import Flow, Scope, Sources
 
 COMPREHENSIONS = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
@@ -65,12 +66,13 @@ class Watch:
         assert current.trace is not None, "functions are watched while they are traced"
         self.trace = current.trace
         self.trace.locs = Places(self)
-        self.previous = sys.getprofile()
+        self.back = set_aside(sys.getprofile())
         sys.setprofile(self.event)
         return self
 
     def __exit__(self, *exc: object) -> None:
-        sys.setprofile(self.previous)
+        sys.setprofile(None)
+        self.back()
         self.stack.clear()
         self.suspended.clear()
 
@@ -80,9 +82,7 @@ class Watch:
             if not frame.f_code.co_flags & inspect.CO_OPTIMIZED:
                 self.pause()
                 return
-            own = not INTERNAL[frame.f_code.co_filename]
-            if own or self.is_layer(frame):
-                self.stack.append(self.enter(frame, own))
+            self.begin(frame)
         elif self.stack:
             call = self.stack[-1]
             if event == "return":
@@ -106,15 +106,25 @@ class Watch:
         self.paused = True
 
     def resume(self) -> None:
-        """Look again; calls that have ended meanwhile are forgotten."""
-        running = set()
+        """Look again; calls that have ended meanwhile are forgotten, those that have begun are found on Python's stack."""
+        running: list[FrameType] = []
         frame: FrameType | None = sys._getframe(1)
         while frame is not None:
-            running.add(frame)
+            running.append(frame)
             frame = frame.f_back
         self.stack = [call for call in self.stack if call.frame in running]
+        new = running[: running.index(self.stack[-1].frame)][::-1] if self.stack else []
+        for frame in new:
+            if frame.f_code.co_flags & inspect.CO_OPTIMIZED:
+                self.begin(frame)
         self.paused = False
         sys.setprofile(self.event)
+
+    def begin(self, frame: FrameType) -> None:
+        """A call begins: it is kept if it is one of the user's or of a layer."""
+        own = not (INTERNAL[frame.f_code.co_filename] or is_generated(frame))
+        if own or self.is_layer(frame):
+            self.stack.append(self.enter(frame, own))
 
     def is_layer(self, frame: FrameType) -> bool:
         """Whether a layer of ftrans.nn is called, or the user calls a function there."""
@@ -131,8 +141,10 @@ class Watch:
             return self.suspended[frame]
         base = not self.stack and id(code) in self.root
         scope = None if base or code.co_name in COMPREHENSIONS else Scope("call", function_name(code), code)
-        if scope is not None and not own and code.co_name == "__call__":
-            scope.label = type(frame.f_locals.get("self")).__name__
+        if scope is not None and not own:
+            scope.known = True
+            if code.co_name == "__call__":
+                scope.label = type(frame.f_locals.get("self")).__name__
         depth = self.stack[-1].depth + 1 if self.stack else int(not base)
         call = Call(frame, scope, depth, Flow(code, self.sources), own)
         if code.co_flags & RESUMED:
@@ -166,7 +178,11 @@ class Watch:
     def look_into(self, name: str, v: Any, depth: int) -> None:
         """Name a captured array, and what a short container or `self` holds."""
         self.hint(name, v, depth)
-        if type(v) in (list, tuple) and len(v) <= MANY:
+        fields = getattr(type(v), "_fields", None)
+        if isinstance(v, tuple) and type(fields) is tuple and len(v) == len(fields):
+            for k, x in zip(fields, v, strict=True):
+                self.hint(f"{name}.{k}", x, depth)
+        elif type(v) in (list, tuple) and len(v) <= MANY:
             for k, x in enumerate(v):
                 self.hint(f"{name}[{k}]", x, depth)
         elif type(v) is dict and len(v) <= MANY:
@@ -226,6 +242,30 @@ class Places(list[Any]):
         t = self.watch.trace
         asks = sys._getframe(1).f_code is RECORDS and len(t) > 1 and type(t[-2]) is Read
         self.watch.paths.append(() if asks else self.watch.path(src))
+
+
+def set_aside(profiler: Any) -> Callable[[], object]:
+    """Stop what profiles this thread; the function that is returned sets it going again.
+
+    A profiler written in C (`cProfile` before Python 3.12) is known by an object that is no profile function.
+    """
+    if profiler is None or callable(profiler):
+        return lambda: sys.setprofile(profiler)
+    if not (hasattr(profiler, "enable") and hasattr(profiler, "disable")):
+        raise UnsupportedError(
+            at_line(
+                f"draw: a profiler of type {type(profiler).__name__} is running, which could not be set going again",
+                hint="stop it before the call of draw, or draw in another process",
+            )
+        )
+    profiler.disable()
+    return profiler.enable  # type: ignore[no-any-return]
+
+
+def is_generated(frame: FrameType) -> bool:
+    """Whether Python wrote the function that runs: `__init__` of a dataclass, `__new__` of a named tuple."""
+    code, module = frame.f_code, frame.f_globals.get("__name__", "")
+    return code.co_filename.startswith(("<string>", "<attrs")) and (code.co_name.startswith("__") or module.startswith("namedtuple_"))
 
 
 def function_name(code: CodeType) -> str:
