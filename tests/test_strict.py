@@ -85,7 +85,8 @@ FUNCTIONS = [
     np.mean, np.var, np.std, np.prod, np.cumsum, np.median, np.ptp, np.cov, np.corrcoef, np.diff, np.trapezoid,
     lambda x: np.linalg.norm(x, axis=1), lambda x: np.percentile(x, 30), lambda x: np.gradient(x)[0], lambda x: np.kron(x, x),
     lambda x: np.outer(x, x), lambda x: np.average(x, axis=1, weights=np.ones(3)), lambda x: np.vander(x[0]),
-    lambda x: np.tile(x, 2),    lambda x: np.interp(x, np.arange(4.0), np.arange(4.0)), lambda x: np.einsum("ij,kj->ik", x, x), lambda x: np.nanstd(x),
+    lambda x: np.tile(x, 2), lambda x: np.interp(x, np.arange(4.0), np.arange(4.0)), lambda x: np.einsum("ij,kj->ik", x, x),
+    lambda x: np.nanstd(x),
 ]  # fmt: skip
 
 
