@@ -18,11 +18,13 @@ import pytest
 import ftrans as ft
 from ftrans.core.aval import aval
 from ftrans.pictures import alike
-from ftrans.pictures.alike import sheets_of_all_boxes
+from ftrans.pictures.alike import draft_of, sheets_of_all_boxes
+from ftrans.pictures.geometry import Sheet
 from ftrans.pictures.graph import Box, Edge, Graph, Node
 from ftrans.pictures.html import SCRIPTS, html, source
-from ftrans.pictures.layout import sheet_of_every_box
+from ftrans.pictures.layout import Nested
 from ftrans.pictures.nesting import nest, with_parts
+from ftrans.pictures.sheets import draw_sheet
 from ftrans.pictures.text import number
 
 SCALAR = aval((), "float64")
@@ -184,15 +186,24 @@ def test_boxes_that_are_alike_are_laid_out_once(monkeypatch):
     calls = []
     draw_sheet = alike.draw_sheet
     monkeypatch.setattr(alike, "draw_sheet", lambda *args: calls.append(args[0]) or draw_sheet(*args))
-    sheets = sheets_of_all_boxes(graph)
+    sheets = sheets_of_all_boxes(graph, nest(graph))
     assert set(sheets) == {"", *[box.key for box in graph.boxes]}
     assert len(calls) <= 8 < len(sheets)
+
+
+def sheet_of_every_box(graph: Graph, direction: str) -> dict[str, Sheet]:
+    """Each box laid out by itself, without a look at those that are alike."""
+    found = nest(graph)
+    nested = Nested(graph, found, set(found.children) - {""}, direction, 4)
+    pieces = nested.pieces(by_value=True)
+    drafts = {box: draft_of(nested, box, list(pieces[box].arcs.values())) for box in ["", *[b.key for b in graph.boxes]]}
+    return {box: draw_sheet(box, d.items, d.arcs, direction, d.title) for box, d in drafts.items()}
 
 
 @pytest.mark.parametrize("direction", ["right", "down"])
 def test_shared_layouts_are_layouts_of_the_same_things(direction):
     graph = network_picture().graph
-    shared, own = sheets_of_all_boxes(graph, direction), sheet_of_every_box(graph, direction)
+    shared, own = sheets_of_all_boxes(graph, nest(graph), direction), sheet_of_every_box(graph, direction)
     assert list(shared) == list(own)
     for box in own:
         a, b = shared[box], own[box]

@@ -208,7 +208,7 @@ def test_everything_is_inside_the_picture() -> None:
     for mode in MODES:
         for direction in ("right", "down"):
             for graph in (sample(mode), replace(boxed(), mode=mode)):
-                scene = Scene(graph, layout(graph, {"b0", "b1"}, direction), direction, 4)
+                scene = Scene(graph, nest(graph), layout(graph, {"b0", "b1"}, direction), direction, 4)
                 for panel in scene.panels:
                     for mark in [mark for group in panel.groups for mark in group.marks]:
                         points = mark.points if hasattr(mark, "points") and mark.points else [(mark.x, mark.y)]
@@ -218,7 +218,7 @@ def test_everything_is_inside_the_picture() -> None:
 def test_arrowheads_point_along_the_direction() -> None:
     for direction, axis in (("right", 0), ("down", 1)):
         graph = sample()
-        for group in Scene(graph, layout(graph, set(), direction), direction, 4).panels[0].groups:
+        for group in Scene(graph, nest(graph), layout(graph, set(), direction), direction, 4).panels[0].groups:
             for line in [mark for mark in group.marks if hasattr(mark, "arrow") and mark.arrow]:
                 tip, left, right = arrowhead(line)
                 assert tip == line.points[-1]

@@ -169,7 +169,7 @@ def hard_tanh(x: Any) -> Any:
 
 
 def tanh(x: Any) -> Any:
-    """The hyperbolic tangent, as `np.tanh`.
+    """The hyperbolic tangent of real numbers. (`np.tanh` takes complex ones too.)
 
     >>> tanh(np.array([-1000.0, 0.0]))
     array([-1.,  0.])

@@ -63,7 +63,7 @@ def shapes(init: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 
     init: a function that draws from the generator it is given, such as `nn.Linear.init`; or a layer or another tree of arrays
     that exists already. What comes out can be passed to `ft.eval_shape` and `ft.make_jaxpr`. Raises ArgumentError for arguments
-    beside a layer.
+    beside a layer, and for the class of a layer.
 
     >>> from ftrans import nn
     >>> shapes(nn.Linear.init, 100_000, 100_000)

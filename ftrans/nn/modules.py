@@ -293,6 +293,8 @@ class Embedding(Module):
 class Dropout(Module):
     """`dropout` when it is called with a generator; without one nothing happens.
 
+    Raises ArgumentError for a rate outside of [0, 1] when it is made.
+
     >>> Dropout(0.5)(np.ones(6), rng=np.random.default_rng(0))
     array([2., 0., 0., 0., 2., 2.])
     >>> Dropout(0.5)(np.ones(3))

@@ -1,4 +1,4 @@
-"""What networks apply to their scores: relu, softmax and its logarithm, exact for numbers of any size, infinities included.
+"""What networks apply to their scores: relu, softmax, its logarithm, and that at labels; exact for any size, infinities included.
 
 In softmax an element at the maximum, infinite or not, counts as e**0. So -inf is a class that cannot occur, +inf one that is
 certain, and equal infinities share the probability: it is always a distribution.

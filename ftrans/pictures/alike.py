@@ -1,4 +1,4 @@
-"""The sheets of a page: `sheets_of_all_boxes(graph)` lays out every box by itself, and boxes that are alike once.
+"""The sheets of a page: `sheets_of_all_boxes(graph, nest(graph))` lays out every box by itself, and boxes that are alike once.
 
 A loop of a thousand passes has a thousand boxes that differ by their numbers only. They get one layout, with room for the longest
 of the numbers: 11,000 nodes in 1,100 boxes take 1 s instead of 12.
@@ -12,15 +12,16 @@ from dataclasses import dataclass, replace
 from .geometry import Sheet
 from .graph import Graph
 from .layout import Nested
-from .nesting import nest
+from .nesting import Nest
 from .sheets import Arc, Item, draw_sheet
-from .sizes import HEAD_SIZE, Sizes
-from .text import width_of
+from .sizes import Sizes
 
 
-def sheets_of_all_boxes(graph: Graph, direction: str = "right", digits: int = 4) -> dict[str, Sheet]:
-    """A sheet for the picture ("") and for each box, the boxes in it folded: as `layout.sheet_of_every_box`, but faster."""
-    found = nest(graph)
+def sheets_of_all_boxes(graph: Graph, found: Nest, direction: str = "right", digits: int = 4) -> dict[str, Sheet]:
+    """A sheet for the picture ("") and for each box, the boxes directly in it folded. found: `nest(graph)`.
+
+    Each wire carries one value, so that it knows the port it goes on to when a box at its end is opened.
+    """
     nested = Nested(graph, found, set(found.children) - {""}, direction, digits)
     pieces = nested.pieces(by_value=True)
     alike: dict[Hashable, list[Draft]] = {}
@@ -37,12 +38,8 @@ def sheets_of_all_boxes(graph: Graph, direction: str = "right", digits: int = 4)
 
 def draft_of(nested: Nested, box: str, arcs: list[Arc]) -> Draft:
     """What stands on the sheet of a box, with the sizes of its texts."""
-    size = nested.size
-    for arc in arcs:
-        if len(arc.edges) == 1 and not arc.leaves and arc.target in size.nodes:
-            arc.label = size.label(arc.edges[0], nested.direction)
-    title = width_of(size.boxes[box].label, HEAD_SIZE) if box else 0.0
-    return Draft(box, [nested.item(key, None) for key in nested.found.children[box]], arcs, title)
+    nested.label(arcs, set())
+    return Draft(box, [nested.item(key, None) for key in nested.found.children[box]], arcs, nested.title(box))
 
 
 @dataclass

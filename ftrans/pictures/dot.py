@@ -7,9 +7,10 @@ Nodes and edges have the ids of the graph (`n2`, `e1`), which graphviz passes on
 
 from __future__ import annotations
 
+from collections import Counter
+
 from .graph import Graph
-from .nesting import nest, with_parts
-from .nesting import open_boxes as boxes_to_open
+from .nesting import Nest, folded
 from .scene import BACKWARD, BLUE, BOX_FILLS, FILLS, FOLDED_FILL, FORWARD, INK, PALE, VERMILLION, WIRE, heading
 from .sizes import Sizes
 from .text import FONT, edge_texts
@@ -28,10 +29,8 @@ def dot(
     >>> print(dot(ft.draw(lambda x: 2 * x, mode="values")(3.0).graph).splitlines()[5])
       n0 [label=<<b>x</b><br/>3>, id="n0", shape="ellipse", style="filled", fillcolor="#E3EFF9", ...];
     """
-    if open_boxes is None:
-        graph = with_parts(graph, fold)
-        open_boxes = boxes_to_open(graph, fold)
-    return Dot(graph, open_boxes, digits, side or ("reverse" if graph.mode == "both" else graph.mode)).text(direction)
+    graph, found, opened = folded(graph, open_boxes, fold)
+    return Dot(graph, found, opened, digits, side or ("reverse" if graph.mode == "both" else graph.mode)).text(direction)
 
 
 def quoted(text: str) -> str:
@@ -53,9 +52,8 @@ def attributes(**values: str) -> str:
 class Dot:
     """DOT under way."""
 
-    def __init__(self, graph: Graph, opened: set[str], digits: int, side: str) -> None:
-        self.graph, self.digits, self.side = graph, digits, side
-        self.found = nest(graph)
+    def __init__(self, graph: Graph, found: Nest, opened: set[str], digits: int, side: str) -> None:
+        self.graph, self.found, self.digits, self.side = graph, found, digits, side
         self.opened = {box for box in self.found.children if box and set(self.found.around(box)) | {box} <= {"", *opened}}
         self.size = Sizes(graph, self.found, digits)
 
@@ -110,10 +108,10 @@ class Dot:
         return next((box for box in self.found.around(key)[-2::-1] if box not in self.opened), key)
 
     def edges(self) -> list[str]:
-        lines, merged = [], set()
-        for number, edge in enumerate(self.graph.edges):
-            a, b = self.shown(edge.source), self.shown(edge.target)
-            single = b in self.size.nodes
+        ends = [(self.shown(edge.source), self.shown(edge.target)) for edge in self.graph.edges]
+        lines, merged, times = [], set(), Counter(ends)
+        for number, (a, b) in enumerate(ends):
+            single = b in self.size.nodes or times[a, b] == 1
             if a == b or (not single and (a, b) in merged):
                 continue
             merged.add((a, b))

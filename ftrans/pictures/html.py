@@ -32,8 +32,7 @@ from . import text
 from .alike import sheets_of_all_boxes
 from .geometry import Sheet, Wire
 from .graph import Box, Edge, Graph, Node
-from .nesting import nest, with_parts
-from .nesting import open_boxes as boxes_to_open
+from .nesting import Nest, folded
 from .scene import BACKWARD, BLUE, BOX_FILLS, FILLS, FOLDED_FILL, FORWARD, INK, PALE, VERMILLION, WIRE
 from .sizes import Sizes
 
@@ -57,8 +56,7 @@ def html(graph: Graph, *, open_boxes: set[str] | None = None, fold: int = 60, di
     >>> page[:15], "<title>f</title>" in page
     ('<!DOCTYPE html>', True)
     """
-    graph = with_parts(graph, fold)
-    opened = boxes_to_open(graph, fold) if open_boxes is None else open_boxes
+    graph, found, opened = folded(graph, open_boxes, fold, parts=True)
     parts = {
         "title": escape(graph.title),
         "counts": f"{text.counted(len(graph.nodes), 'node')}, {text.counted(len(graph.edges), 'edge')}",
@@ -66,7 +64,7 @@ def html(graph: Graph, *, open_boxes: set[str] | None = None, fold: int = 60, di
         "script": '"use strict";\n\n' + "\n".join([source(f"{name}.js") for name in SCRIPTS]),
         "shows": SHOWS if graph.mode == "both" else "",
         "legend": legend(graph, direction),
-        "data": embedded(page_data(graph, opened, direction, digits)),
+        "data": embedded(page_data(graph, found, opened, direction, digits)),
     }
     template = source("page.html")
     pieces = re.split(r"{{(\w+)}}", template)  # names at odd places; a text that is put in is not looked at again
@@ -103,9 +101,8 @@ class Strings:
         return self.numbers.setdefault(content, len(self.numbers))
 
 
-def page_data(graph: Graph, opened: set[str], direction: str, digits: int) -> dict[str, Any]:
+def page_data(graph: Graph, found: Nest, opened: set[str], direction: str, digits: int) -> dict[str, Any]:
     """All that the page knows, as the module's docstring lists it."""
-    found = nest(graph)
     sizes = Sizes(graph, found, digits)
     strings = Strings()
     return {
@@ -115,11 +112,11 @@ def page_data(graph: Graph, opened: set[str], direction: str, digits: int) -> di
         "of": graph.of,
         "direction": direction,
         "digits": digits,
-        "open": sorted(opened & set(found.children)),
+        "open": sorted(opened - {""}),
         "nodes": [node_row(node, lines(sizes, node.key), strings, digits) for node in graph.nodes],
         "edges": [edge_row(edge, digits) for edge in graph.edges],
         "boxes": [box_row(box, lines(sizes, box.key)) for box in graph.boxes if box.key in found.children],
-        "sheets": [sheet_row(sheet) for sheet in sheets_of_all_boxes(graph, direction, digits).values()],
+        "sheets": [sheet_row(sheet) for sheet in sheets_of_all_boxes(graph, found, direction, digits).values()],
         "strings": list(strings.numbers),
     }
 

@@ -1,7 +1,6 @@
 """Where everything goes: `layout(graph, opened)` gives a `Sheet` for the picture and one for each open box.
 
-    sheets = layout(graph, open_boxes(graph))     what SVG and PNG show
-    sheets = sheet_of_every_box(graph)            what the page shows: every box by itself, the boxes in it folded
+    sheets = layout(graph, open_boxes(graph))     what SVG and PNG show; for what the page shows see `alike`
 
 The method is that of Sugiyama, Tagawa and Toda 1981: layers (`layers`), order in the layers (`crossings`), coordinates
 (`coordinates`). Boxes are laid out from the inside out; an open one is a large place in the box around it, with ports where data
@@ -27,28 +26,22 @@ DIRECTIONS = ("right", "down")
 LEAST_EFFORT = 3000  # for a sheet among many: those of 20 nodes still come out well
 
 
-def layout(graph: Graph, open_boxes: set[str], direction: str = "right", digits: int = 4) -> dict[str, Sheet]:
+def layout(
+    graph: Graph, open_boxes: set[str], direction: str = "right", digits: int = 4, found: Nest | None = None
+) -> dict[str, Sheet]:
     """The sheets of a picture by the keys of their boxes: "" for the whole, and one for each open box in it.
 
     open_boxes: keys of boxes to draw open (a box inside a folded one is not drawn at all).
     direction: where data flows, "right" or "down"; digits: of the numbers on it, as they decide how large things are.
+    found: `nest(graph)`, if that is computed already.
 
     >>> sheet = layout(ft.draw(lambda x: 2 * x)(3.0).graph, set())[""]
     >>> [place.rank for place in sheet.places], sheet.wires[0].edges
     ([0, 1], (0,))
     """
-    found = nest(graph)
+    found = found or nest(graph)
     opened = {box for box in found.children if box in open_boxes and set(found.around(box)) <= {"", *open_boxes}}
-    return Nested(graph, found, opened, direction, digits).sheets(folded_inside=False)
-
-
-def sheet_of_every_box(graph: Graph, direction: str = "right", digits: int = 4) -> dict[str, Sheet]:
-    """A sheet for the picture ("") and for each box, on which the boxes directly in it are folded.
-
-    Each wire carries one value, so that it knows the port it goes on to when a box at its end is opened.
-    """
-    found = nest(graph)
-    return Nested(graph, found, set(found.children) - {""}, direction, digits).sheets(folded_inside=True)
+    return Nested(graph, found, opened, direction, digits).sheets()
 
 
 @dataclass
@@ -72,19 +65,26 @@ class Nested:
         self.size = Sizes(graph, found, digits)
         self.chains: dict[str, list[str]] = {}
 
-    def sheets(self, folded_inside: bool) -> dict[str, Sheet]:
-        pieces = self.pieces(folded_inside)
+    def sheets(self) -> dict[str, Sheet]:
+        pieces = self.pieces(by_value=False)
         made: dict[str, Sheet] = {}
         for box in sorted(["", *self.opened], key=lambda box: (-len(self.found.around(box)), box)):  # inner ones first
-            items = [self.item(key, None if folded_inside else made.get(key)) for key in self.found.children[box]]
+            items = [self.item(key, made.get(key)) for key in self.found.children[box]]
             arcs = list(pieces[box].arcs.values())
-            for arc in arcs:
-                if len(arc.edges) == 1 and not arc.leaves and arc.target in self.size.nodes:
-                    arc.label = self.size.label(arc.edges[0], self.direction)
-            title = width_of(self.size.boxes[box].label, HEAD_SIZE) if box else 0.0
-            made[box] = draw_sheet(box, items, arcs, self.direction, title, max(EFFORT // len(pieces), LEAST_EFFORT))
+            self.label(arcs, self.opened)
+            made[box] = draw_sheet(box, items, arcs, self.direction, self.title(box), max(EFFORT // len(pieces), LEAST_EFFORT))
         order = {key: k for k, key in enumerate(["", *self.size.boxes])}
         return dict(sorted(made.items(), key=lambda entry: order[entry[0]]))
+
+    def label(self, arcs: list[Arc], opened: set[str]) -> None:
+        """Room for the texts of wires that stand for one edge, where they end at a node or a folded box."""
+        for arc in arcs:
+            if len(arc.edges) == 1 and not arc.leaves and arc.target not in opened:
+                arc.label = self.size.label(arc.edges[0], self.direction)
+
+    def title(self, box: str) -> float:
+        """The length of the label of an open box."""
+        return width_of(self.size.boxes[box].label, HEAD_SIZE) if box else 0.0
 
     def item(self, key: str, sheet: Sheet | None) -> Item:
         if sheet is None:

@@ -1,7 +1,7 @@
 """What lies in which box, which boxes are open, and how a graph without boxes gets some: the choices before a layout.
 
-    graph = with_parts(graph, fold=60)     no box, and not the picture itself, holds more than about 60 things
-    opened = open_boxes(graph, fold=60)    the boxes to draw open so that at most 60 nodes and folded boxes show
+    graph, found, opened = folded(graph, None, fold=60)     the boxes to draw open so that at most 60 nodes and folded boxes show
+    graph = with_parts(graph, fold=60)                      no box, and not the picture itself, holds many more than 60 things
 
 All of these take time in proportion to the graph, so that 10,000 nodes are folded before anything is laid out.
 """
@@ -16,6 +16,7 @@ from .graph import Box, Graph, Node
 from .layers import topological
 
 ROUNDS = 20  # cycles between boxes are mended one box at a time, so often; after that all boxes in cycles go
+SLACK = 1.5  # a level with a little more than what should show is shown whole: parts help nobody there
 PART = 24  # a level with too much in it is cut into about so many parts
 
 
@@ -116,34 +117,54 @@ def cyclic_boxes(graph: Graph, found: Nest) -> list[str]:
     return cyclic
 
 
-def open_boxes(graph: Graph, fold: int = 60) -> set[str]:
-    """The boxes to draw open: outer before inner and small before large ones, while at most `fold` nodes and folded boxes show."""
-    children = nest(graph).children
+def folded(graph: Graph, opened: set[str] | None, fold: int, parts: bool = False) -> tuple[Graph, Nest, set[str]]:
+    """What every writer of pictures begins with: the graph, with parts if it needs them; who lies where; the boxes to draw open.
+
+    opened: keys of boxes if they are chosen already. Then nothing is put in parts, unless `parts`; those around them are open.
+    """
+    found = nest(graph)
+    if opened is None or parts:
+        parted = with_parts(graph, fold, found)
+        if parted is not graph:
+            graph, found = parted, nest_without(parted, set())
+    if opened is None:
+        return graph, found, open_boxes(graph, fold, found)
+    return graph, found, {box for key in opened & found.children.keys() for box in (key, *found.around(key)) if box in opened or parts}
+
+
+def open_boxes(graph: Graph, fold: int = 60, found: Nest | None = None) -> set[str]:
+    """The boxes to draw open: outer before inner and small before large ones, while at most `fold` nodes and folded boxes show.
+
+    What is known by its name (`Box.known`) stays folded. found: `nest(graph)`, if that is computed already.
+    """
+    children = (found or nest(graph)).children
+    known = {box.key for box in graph.boxes if box.known}
     shown, opened = len(children[""]), set()
-    waiting = [(len(children[key]), key) for key in children[""] if key in children]
+    waiting = [(len(children[key]), key) for key in children[""] if key in children and key not in known]
     heapq.heapify(waiting)
     while waiting and shown - 1 + waiting[0][0] <= fold:
         count, box = heapq.heappop(waiting)
         shown += count - 1
         opened.add(box)
         for key in children[box]:
-            if key in children:
+            if key in children and key not in known:
                 heapq.heappush(waiting, (len(children[key]), key))
     return opened
 
 
-def with_parts(graph: Graph, fold: int = 60) -> Graph:
-    """The graph with boxes of kind "part" added where one level holds more than `fold` nodes and boxes; itself where none does.
+def with_parts(graph: Graph, fold: int = 60, found: Nest | None = None) -> Graph:
+    """The graph with boxes of kind "part" added where one level holds more than `SLACK * fold` nodes and boxes; itself where none
+    does. found: `nest(graph)`, if that is computed already.
 
     A part holds things that follow each other in the order of computation, so parts form no cycles; inputs, parameters and
     constants that only one part uses are in it. It is labelled by its first and last result: `h … z`.
     """
-    found = nest(graph)
-    if max([len(keys) for keys in found.children.values()]) <= fold:
+    found = found or nest(graph)
+    if max([len(keys) for keys in found.children.values()]) <= SLACK * fold:
         return graph
     parts = Parts(graph, found, fold)
     for box, pairs in pairs_by_level(graph, found).items():
-        if len(found.children[box]) > fold:
+        if len(found.children[box]) > SLACK * fold:
             parts.divide(box, found.children[box], pairs)
     old = [replace(box, parent=parts.moved.get(box.key, found.parent[box.key])) for box in graph.boxes if box.key in found.parent]
     nodes = [replace(node, box=parts.moved.get(node.key, found.parent[node.key])) for node in graph.nodes]

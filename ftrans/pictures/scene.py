@@ -1,6 +1,6 @@
 """A picture as shapes, lines and texts at absolute places: what `svg` and `png` write down in their own ways.
 
-    scene = Scene(graph, layout(graph, opened), "right", digits=4)
+    scene = Scene(graph, nest(graph), layout(graph, opened), "right", digits=4)
     scene.panels[0].groups      one for each node, folded box, open box and edge, with everything that belongs to it
 
 Colours are Okabe and Ito's (2008), which people with any colour vision can tell apart: blue for what is known before (local
@@ -17,7 +17,7 @@ from typing import Any
 
 from .geometry import Place, Point, Sheet, Wire
 from .graph import Edge, Graph
-from .nesting import nest
+from .nesting import Nest
 from .sheets import PAD
 from .sizes import DOUBLE, HEAD_SIZE, STACK, Sizes
 from .text import EDGE_SIZE, LINE, SIZES, cut, edge_texts, sides, width_of
@@ -127,10 +127,9 @@ def arrowhead(line: Line) -> list[tuple[float, float]]:
 class Scene:
     """panels: one, or forward and reverse beside each other; legend: what the shapes and colours mean."""
 
-    def __init__(self, graph: Graph, sheets: dict[str, Sheet], direction: str, digits: int) -> None:
-        self.graph, self.sheets, self.down, self.digits = graph, sheets, direction == "down", digits
-        self.found = nest(graph)
-        self.size = Sizes(graph, self.found, digits)
+    def __init__(self, graph: Graph, found: Nest, sheets: dict[str, Sheet], direction: str, digits: int) -> None:
+        self.graph, self.found, self.sheets, self.down, self.digits = graph, found, sheets, direction == "down", digits
+        self.size = Sizes(graph, found, digits)
         self.origin: dict[str, Point] = {"": (0.0, 0.0)}
         for box in sheets:
             self.locate(box)
@@ -270,7 +269,7 @@ class Scene:
             points = [(px + x, py + y) for px, py in wire.points]
             marks.append(Line(curve(points, self.down), arrow=not (wire.leaves or self.goes_on(wire))))
             if wire.label:
-                marks += self.edge_label(numbers[0], side, wire.label[0] + x, wire.label[1] + y)
+                marks += self.edge_label(wire.edges[0], side, wire.label[0] + x, wire.label[1] + y)
         names = [self.name(key) for key in (a, b)]
         data: dict[str, Any] = {"source": names[0], "target": names[1], "from": a, "to": b}
         if len(numbers) == 1:

@@ -15,8 +15,7 @@ import numpy as np
 from .geometry import Sheet
 from .graph import Graph
 from .layout import layout
-from .nesting import open_boxes as boxes_to_open
-from .nesting import with_parts
+from .nesting import folded, nest
 from .scene import BACK, Group, Line, Mark, Panel, Scene, Shape, arrowhead, heading_text
 from .text import FAMILY, summary
 
@@ -40,7 +39,7 @@ def svg(
     sheets: where everything is (`layout`), if that is computed already; with the same direction and digits.
     open_boxes: the boxes drawn open; chosen by `fold` if not given.
     fold: at most so many nodes and folded boxes show: boxes are opened from the outside in, smaller ones first, while that holds.
-        Where a level holds more by itself, neighbours in the order of computation are put in boxes first (`nesting.with_parts`).
+        Where a level holds many more by itself, neighbours in the order of computation are put in boxes first (`nesting.with_parts`).
     direction: where data flows, "right" or "down"; digits: significant digits of the numbers in view.
 
     >>> import re
@@ -64,12 +63,10 @@ def scene_of(
     graph: Graph, sheets: dict[str, Sheet] | None, open_boxes: set[str] | None, fold: int, direction: str, digits: int
 ) -> Scene:
     """The scene of these options: folded and laid out as far as they leave that open."""
-    if sheets is None:
-        if open_boxes is None:
-            graph = with_parts(graph, fold)
-            open_boxes = boxes_to_open(graph, fold)
-        sheets = layout(graph, open_boxes, direction, digits)
-    return Scene(graph, sheets, direction, digits)
+    if sheets is not None:
+        return Scene(graph, nest(graph), sheets, direction, digits)
+    graph, found, opened = folded(graph, open_boxes, fold)
+    return Scene(graph, found, layout(graph, opened, direction, digits, found), direction, digits)
 
 
 def panel_text(panel: Panel, prefix: str) -> list[str]:
