@@ -6,13 +6,13 @@ formats the second; `user_location` finds it.
 
 from __future__ import annotations
 
+import bisect
 import dis
 import linecache
 import os
 import sys
-from functools import lru_cache
 from types import CodeType, FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -143,15 +143,28 @@ def user_location() -> Location | None:
     return None if frame is None else (frame.f_code, frame.f_lasti)
 
 
-@lru_cache(maxsize=4096)
 def line_number(code: CodeType, lasti: int) -> int:
     """The source line of the instruction at byte offset `lasti`."""
-    line = code.co_firstlineno
-    for start, number in dis.findlinestarts(code):
-        if start > lasti:
-            break
-        line = line if number is None else number
-    return line
+    table = line_tables.get(id(code))
+    if table is None:
+        while len(line_tables) >= TABLES_KEPT:
+            line_tables.pop(next(iter(line_tables)), None)
+        found = [(start, number) for start, number in dis.findlinestarts(code) if number is not None]
+        table = line_tables[id(code)] = LineTable(code, [start for start, _ in found], [number for _, number in found])
+    k = bisect.bisect_right(table.starts, lasti)
+    return table.numbers[k - 1] if k else code.co_firstlineno
+
+
+class LineTable(NamedTuple):
+    """The offsets at which lines of a code object begin, ascending, and the numbers of these lines."""
+
+    code: CodeType  # kept, so that its id stays its own
+    starts: list[int]
+    numbers: list[int]
+
+
+TABLES_KEPT = 1024
+line_tables: dict[int, LineTable] = {}  # by id: the hash of a code object takes as long as the code is large
 
 
 def describe(location: Location | None) -> str:

@@ -86,6 +86,7 @@ def test_convolution_is_torchs(case, dtype):
     assert_torchs(lambda x, w: mine(x, w, **options), lambda x, w: theirs(x, w, **named), args, dtype)
 
 
+@pytest.mark.oracle
 @pytest.mark.parametrize(
     ("shape", "size", "stride", "dilation"),  # JAX compiles each: 0.3 s
     [((7, 4), (3, 2), 1, 2), ((6, 5), (2, 3), 2, 1), ((7, 3), (3, 1), 3, 1)],

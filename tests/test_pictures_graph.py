@@ -532,8 +532,8 @@ def test_stored_elements():
         return np.sum(y * x)
 
     g = graph(f, np.arange(3.0))
-    assert texts(g)[0] == "x[0] = 5"
-    assert g.node("y").text == "x[0] = 5"
+    assert texts(g)[0] == "y[0] = 5"
+    assert g.node("y").text == "y[0] = 5"
     assert np.array_equal(g.node("x").gradient, ft.grad(f)(np.arange(3.0)))
 
 

@@ -106,7 +106,7 @@ def check_sheet(sheet: Sheet, sizes: Sizes, direction: str) -> None:
     labels = {}
     for k, wire in enumerate(sheet.wires):
         if wire.label:
-            width, height = sizes.label(wire.edges[0], direction)
+            width, height = sizes.label(wire.edges[0], direction, hidden=wire.target in sizes.boxes)
             x, y = wire.label
             labels[k] = x - width / 2, y - height / 2, x + width / 2, y + height / 2
     solid = [*rectangles.values(), *labels.values()]

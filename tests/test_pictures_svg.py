@@ -18,6 +18,7 @@ from ftrans.pictures import png as png_module
 from ftrans.pictures.dot import dot
 from ftrans.pictures.graph import Box, Edge, Graph, Node
 from ftrans.pictures.layout import layout
+from ftrans.pictures.nesting import nest
 from ftrans.pictures.png import pdf, png
 from ftrans.pictures.scene import BLUE, VERMILLION, Scene, arrowhead
 from ftrans.pictures.svg import svg

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 
-from .geometry import Sheet
+from .geometry import Place, Sheet, Wire
 from .graph import Graph
 from .layout import Nested
 from .nesting import Nest
@@ -82,10 +82,10 @@ class Draft:
     def named(self, sheet: Sheet, other: Draft) -> Sheet:
         """The sheet of a box that is alike as the sheet of this one."""
         own = dict(zip(other.keys(), self.keys(), strict=True))
-        places = [replace(place, key=own[place.key]) for place in sheet.places]
+        places = [Place(own[p.key], p.x, p.y, p.width, p.height, p.rank) for p in sheet.places]
         ports = [replace(port, key=own[port.key]) for port in sheet.ports]
         wires = [
-            replace(wire, source=arc.source, target=arc.target, edges=tuple(arc.edges))
+            Wire(arc.source, arc.target, tuple(arc.edges), wire.points, wire.label, wire.enters, wire.leaves)
             for wire, arc in zip(sheet.wires, self.arcs, strict=True)
         ]
         return replace(sheet, box=self.box, places=places, ports=ports, wires=wires)

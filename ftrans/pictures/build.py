@@ -5,6 +5,7 @@ The function is traced once more, watched (`watch`), cut into steps (`steps`), e
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,7 @@ from ..core.jaxpr import literal as short_literal
 from ..core.reads import Read
 from ..core.run import own
 from ..core.trace import Tracer, equations
+from ..core.views import Copy
 from ..core.wrap import Call, trace_call
 from ..errors import ArgumentError, DetachedReadError, DifferentiationError, Location, NotDifferentiableError, at_line
 from ..pytree import flatten_with_path, keystr, unflatten
@@ -135,8 +137,8 @@ def watched_program(fun: Any, given: Arguments, traced: Call, watch: Watch) -> P
     program = Program(title_of(fun), j, watch.sources, kinds, values, found, depths)
     skeleton = unflatten(traced.out_tree, list(range(len(outs))))
     program.outputs = output_names(outs, [keystr(path) for path, _ in flatten_with_path(skeleton)[0]])
-    if list(program.outputs.values()) == ["result"] and program.title.isidentifier() and program.title not in found.values():
-        found.setdefault(outs[0], program.title)
+    if list(program.outputs.values()) == ["result"]:
+        name_result(program, outs[0])
     tested: set[int] = set()
     for (pos, op, _), loc, path in zip(equations(t), t.locs, watch.paths, strict=True):
         program.paths[pos] = path
@@ -145,6 +147,14 @@ def watched_program(fun: Any, given: Arguments, traced: Call, watch: Watch) -> P
     scopes = {s for path in set(program.paths.values()) for s in path if s.kind == "branch"}
     program.untested = {id(s.node) for s in scopes} - tested
     return program
+
+
+def name_result(program: Program, result: int) -> None:
+    """Call the only result as the function, where it has no name of its own (`self.value` of an inner call is none)."""
+    names, title = program.names, program.title
+    if title.isidentifier() and title not in names.values() and program.kinds.get(result, "constant") == "constant":
+        if program.depths.get(result, 1) and not names.get(result, "").isidentifier():
+            names[result], program.depths[result] = title, 0
 
 
 def output_names(outs: Sequence[int], paths: Sequence[str]) -> dict[int, str]:
@@ -201,18 +211,29 @@ def assemble(program: Program, mode: str, moved: dict[int, Any]) -> Graph:
     j = program.jaxpr
     fixed = {v: x for v, x in program.values.items() if program.kinds[v] == "constant"} | j.lits
     numbers = {v: x for v, x in fixed.items() if np.ndim(x) == 0}
-    steps = steps_of(j, {v for v in program.names if program.kinds.get(v) != "constant"})
+    steps = steps_of(j, {v for v in program.names if program.kinds.get(v) != "constant"} - overwritten(program))
     graph = Graph(program.title, mode)
     keys = add_nodes(graph, program, steps, numbers)
     uses = add_edges(graph, steps, keys)
     paths = {key: program.paths.get(v, ()) for v, key in keys.items()}
     graph.boxes, scopes = boxes_of(graph.nodes, paths, graph.edges, program.untested)
+    windows = {node.box: node.op.partition(" ")[2] for node in graph.nodes if node.op.startswith("conv")}
     for box in graph.boxes:
         box.name = program.names.get(scopes[box.key].result or -1, "")
+        if box.known and box.label[0].isupper():  # a layer: Conv 11×11 / 4
+            box.label = f"{box.label} {windows.get(box.key, '')}".strip()
     if mode != "shapes":
         with np.errstate(all="ignore"):
             add_numbers(graph, program, steps, keys, uses, moved)
     return graph
+
+
+def overwritten(program: Program) -> set[int]:
+    """Copies whose name goes over to what is made of them: `y = x.copy()` or `y = zeros(3)` before `y[0] = 1`."""
+    j = program.jaxpr
+    times = Counter(program.names.values())
+    copies = {eqn.outs[0] for eqn in j.eqns if isinstance(eqn.op, Copy)} - set(j.outs)
+    return {v for v in copies if times[program.names.get(v, "")] > 1}
 
 
 def add_nodes(graph: Graph, program: Program, steps: Sequence[Step], numbers: dict[int, Any]) -> dict[int, str]:
@@ -221,6 +242,7 @@ def add_nodes(graph: Graph, program: Program, steps: Sequence[Step], numbers: di
     needed = [step for step in steps if step.needed]
     atoms: dict[int, str] = {}  # values without a name that are short to write: W.T, x[0]
     used = {v for step in needed for v in step.operands} | set(j.outs)
+    renamed = overwritten(program)
 
     def add(v: int, kind: str, op: str = "", text: str = "", loc: Location | None = None) -> None:
         key = keys[v] = f"n{len(graph.nodes)}"
@@ -235,7 +257,13 @@ def add_nodes(graph: Graph, program: Program, steps: Sequence[Step], numbers: di
         if not literal and (v in used or (program.kinds.get(v) != "constant" and j.avals[v].inexact)):
             add(v, program.kinds.get(v, "constant"))
     for step in needed:
-        operands = [number_text(numbers[v]) if v in numbers else program.names.get(v) or atoms.get(v, "·") for v in step.operands]
+        operands = [
+            program.names.get(direct) if direct in renamed else number_text(numbers[v]) if v in numbers
+            else program.names.get(v) or atoms.get(v, "·")
+            for v, direct in zip(step.operands, step.main.ins, strict=True)
+        ]  # fmt: skip
+        if step.main.op.name in ("put", "scatter"):  # y[0] = 5 before Python has said what y is
+            operands[0] = program.names.get(step.outs[0]) or operands[0]
         op, text = words(step.main, operands, main_avals(step, j), [numbers.get(v) for v in step.operands])
         if is_atom(step.main.op, text):
             atoms[step.outs[0]] = text

@@ -43,7 +43,7 @@ def across(
         ends.sort(key=lambda end: (place[end[0]], end[1]))
     forbidden = conflicts(layers, place, up, bend)
     found = []
-    for near, rows in ((up, list(layers)), (down, list(layers)[::-1])):
+    for near, rows in ((streams(layers, up, bend), list(layers)), (down, list(layers)[::-1])):
         for sign in (1, -1):
             order = [row[::sign] for row in rows]
             blocks = align(order, near, place, sign, forbidden, n)
@@ -53,6 +53,18 @@ def across(
         for layer in layers if turn % 2 else list(layers)[::-1]:
             straighten(layer, y, size, bend, gap, up, down)
     return y
+
+
+def streams(layers: Sequence[Sequence[int]], up: Near, bend: Sequence[bool]) -> Near:
+    """The neighbours above that a vertex may stand in line with: where some of them have been computed, not the mere inputs.
+
+    So a chain of layers is straight, with their parameters beside it.
+    """
+    fed = [False] * len(up)  # whether a vertex, or what a bend belongs to, has something above it
+    for layer in layers:
+        for v in layer:
+            fed[v] = any([fed[u] or not bend[v] for u, _ in up[v]])
+    return [[end for end in ends if fed[end[0]]] or ends for ends in up]
 
 
 def straighten(

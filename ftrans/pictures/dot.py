@@ -116,13 +116,13 @@ class Dot:
                 continue
             merged.add((a, b))
             names = [self.size.nodes[key].label if key in self.size.nodes else self.size.boxes[key].label for key in (a, b)]
-            look = attributes(id=f"e{number}", tooltip="->".join(names), html_label=self.edge_label(number) if single else "")
+            look = attributes(id=f"e{number}", tooltip="->".join(names), html_label=self.edge_label(number, b) if single else "")
             lines.append(f"  {a} -> {b} {look};")
         return lines
 
-    def edge_label(self, number: int) -> str:
+    def edge_label(self, number: int, target: str) -> str:
         """The local derivative above what is propagated."""
-        local, moved = edge_texts(self.graph, number, self.side, self.digits)
+        local, moved = edge_texts(self.graph, number, self.side, self.digits, hidden=target in self.size.boxes)
         rows = [f'<font color="{BLUE}">{html(local)}</font>'] if local else []
         arrow = (BACKWARD if self.side == "reverse" else FORWARD)[0]
         rows += [f'<font color="{VERMILLION}"><i>{html(moved)} {arrow}</i></font>'] if moved else []

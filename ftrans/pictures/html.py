@@ -127,9 +127,8 @@ def lines(sizes: Sizes, key: str) -> list[tuple[str, str]]:
 
 
 def node_row(node: Node, lines: list[tuple[str, str]], strings: Strings, digits: int) -> list[Any]:
-    kind = repr(node.aval).removeprefix("weak ")
     numbers = [plain(x, digits) for x in (node.value, node.tangent, node.gradient)]
-    shared = [strings(kind), strings(node.where), strings(node.source)]
+    shared = [strings(text.type_text(node.aval)), strings(node.where), strings(node.source)]
     return [node.key, node.kind, node.name, node.op, node.text, *shared, node.output, *numbers, lines]
 
 

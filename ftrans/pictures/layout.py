@@ -80,7 +80,7 @@ class Nested:
         """Room for the texts of wires that stand for one edge, where they end at a node or a folded box."""
         for arc in arcs:
             if len(arc.edges) == 1 and not arc.leaves and arc.target not in opened:
-                arc.label = self.size.label(arc.edges[0], self.direction)
+                arc.label = self.size.label(arc.edges[0], self.direction, hidden=arc.target in self.size.boxes)
 
     def title(self, box: str) -> float:
         """The length of the label of an open box."""

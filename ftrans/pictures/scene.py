@@ -269,7 +269,7 @@ class Scene:
             points = [(px + x, py + y) for px, py in wire.points]
             marks.append(Line(curve(points, self.down), arrow=not (wire.leaves or self.goes_on(wire))))
             if wire.label:
-                marks += self.edge_label(wire.edges[0], side, wire.label[0] + x, wire.label[1] + y)
+                marks += self.edge_label(wire.edges[0], b in self.size.boxes, side, wire.label[0] + x, wire.label[1] + y)
         names = [self.name(key) for key in (a, b)]
         data: dict[str, Any] = {"source": names[0], "target": names[1], "from": a, "to": b}
         if len(numbers) == 1:
@@ -287,9 +287,9 @@ class Scene:
             return self.size.nodes[key].name or key
         return self.size.boxes[key].label
 
-    def edge_label(self, number: int, side: str, x: float, y: float) -> Iterator[Text]:
+    def edge_label(self, number: int, hidden: bool, side: str, x: float, y: float) -> Iterator[Text]:
         """The local derivative above the line and what is propagated below it (left and right, where the data flows down)."""
-        local, moved = edge_texts(self.graph, number, side, self.digits)
+        local, moved = edge_texts(self.graph, number, side, self.digits, hidden)
         arrow = (BACKWARD if side == "reverse" else FORWARD)[self.down]
         if self.down:
             places = (x - 4, y + 4, "end"), (x + 4, y + 4, "start")

@@ -58,9 +58,12 @@ class Sizes:
             return node_size(self.nodes[key], text)
         return text[0] + 24 + STACK, text[1] + 14 + STACK
 
-    def label(self, edge: int, direction: str) -> Size | None:
-        """The room for the texts of an edge, with the line through its middle; None where there is no text."""
-        texts = [edge_texts(self.graph, edge, side, self.digits) for side in self.sides]
+    def label(self, edge: int, direction: str, hidden: bool = False) -> Size | None:
+        """The room for the texts of an edge, with the line through its middle; None where there is no text.
+
+        hidden: it ends in a folded box.
+        """
+        texts = [edge_texts(self.graph, edge, side, self.digits, hidden) for side in self.sides]
         widths = [(width_of(local, EDGE_SIZE), width_of(f"{moved} ←", EDGE_SIZE) * bool(moved)) for local, moved in texts]
         widest = max([max(pair) for pair in widths])
         if not widest:

@@ -11,6 +11,7 @@ All writers (SVG, PNG, DOT, HTML) take their text from here, so that a picture s
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -134,6 +135,17 @@ def value_text(x: Any, digits: int = 4, longest: int = LONGEST) -> str:
     return text + (f", {nans} nan" if nans else "")
 
 
+@lru_cache(maxsize=4096)
+def type_text(aval: Aval) -> str:
+    """`f64[2,3]`.
+
+    >>> from ftrans.core.aval import aval
+    >>> type_text(aval((2, 3), "float64"))
+    'f64[2,3]'
+    """
+    return repr(aval).removeprefix("weak ")
+
+
 def summary(x: Any, aval: Aval | None = None, digits: int = 4) -> str:
     """Shape, dtype and what `value_text` says; a scalar is only its number. `aval` alone, where there is no value (None).
 
@@ -143,7 +155,7 @@ def summary(x: Any, aval: Aval | None = None, digits: int = 4) -> str:
     >>> summary(None, aval((3,), "int64")), summary(2.0, aval((), "float64"))
     ('i64[3]', '2')
     """
-    kind = repr(aval).removeprefix("weak ") if aval is not None else ""
+    kind = type_text(aval) if aval is not None else ""
     if x is None:
         return kind
     text = value_text(x, digits, LONGEST - len(kind) - 2)
@@ -201,10 +213,16 @@ def box_lines(graph: Graph, box: Box, count: int, returned: list[Node], side: st
     return lines
 
 
-def edge_texts(graph: Graph, number_of_edge: int, side: str, digits: int = 4) -> tuple[str, str]:
-    """What is written at an edge: its local derivative, and the gradient (side "reverse") or tangent ("forward") along it."""
+def edge_texts(graph: Graph, number_of_edge: int, side: str, digits: int = 4, hidden: bool = False) -> tuple[str, str]:
+    """What is written at an edge: its local derivative, and the gradient (side "reverse") or tangent ("forward") along it.
+
+    hidden: the edge ends in a folded box, so that a reader does not see of what operation the local derivative would be; nor is a
+    tangent along it one of what the reader sees.
+    """
     edge = graph.edges[number_of_edge]
     if side not in ("forward", "reverse"):
         return "", ""
+    if hidden:
+        return "", "" if side == "forward" or edge.gradient is None else value_text(edge.gradient, digits, 16)
     moved = edge.gradient if side == "reverse" else edge.tangent
     return tuple("" if x is None else value_text(x, digits, 16) for x in (edge.local, moved))  # type: ignore[return-value]

@@ -19,9 +19,11 @@ PREFIX = {"neg": "-", "positive": "+", "invert": "~"}
 # The user's words, where ours differ.
 WORDS = {
     "reduce_sum": "sum", "reduce_max": "max", "reduce_min": "min", "reduce_prod": "prod", "reduce_and": "all", "reduce_or": "any",
-    "expit": "sigmoid", "log_expit": "log_sigmoid", "select": "where", "broadcast": "broadcast_to", "root_of_squares": "abs",
+    "expit": "sigmoid", "log_expit": "log_sigmoid", "select": "where", "broadcast": "broadcast_to", "root_of_squares": "sqrt",
     "make_complex": "complex", "window_max": "max_pool", "window_sum": "sum_pool",
 }  # fmt: skip
+CONVOLUTIONS = {"y": "conv", "x": "conv_transpose", "w": "conv_weights"}  # by `Conv.result`: the last two are in gradients
+LONG = 40  # characters of an expression that a node shows
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 # Parameters that say nothing to a reader, or that are written in a way of their own.
 HIDDEN = {
@@ -52,6 +54,8 @@ def words(eqn: Eqn, operands: Sequence[str], avals: Sequence[Aval], numbers: Seq
         return f"[{at}]", f"{operands[0]}[{at}]"
     if name in ("put", "gather", "scatter", "slice"):
         return moved(op, operands, avals)
+    if name == "conv" or name.startswith("window_"):
+        return windows(op, operands, avals)
     if name == "dot_general":
         return product(op, operands, avals)
     if name == "transpose":
@@ -59,6 +63,8 @@ def words(eqn: Eqn, operands: Sequence[str], avals: Sequence[Aval], numbers: Seq
         if perm == tuple(range(len(perm)))[::-1]:
             return "transpose", f"{operands[0]}.T"
         return "transpose", f"transpose({operands[0]}, {perm})"
+    if name == "copy" and numbers[0] is not None:  # zeros(3), full(3, 0.5)
+        return "full", operands[0]
     if name == "convert":
         dtype = op.dtype.name  # type: ignore[attr-defined]
         return dtype, f"{dtype}({operands[0]})"
@@ -103,11 +109,27 @@ def parameters(op: Any, avals: Sequence[Aval]) -> list[str]:
         elif field in PLAIN:
             if np.any(np.asarray(value) != PLAIN[field]):
                 found.append(f"{field}={value}")
-        elif field == "size" and op.name == "conv":
-            continue  # that of the result
         elif field not in HIDDEN and value != getattr(type(op), field, None):
             found.append(f"{field}={value!r}")
     return found
+
+
+def windows(op: Any, operands: Sequence[str], avals: Sequence[Aval]) -> tuple[str, str]:
+    """A convolution or a pooling: `conv2d 11×11 / 4 (x, w)`, `max_pool 3×3 / 2`: the size of the window, and its step."""
+    word = WORDS.get(op.name, op.name)
+    size = getattr(op, "size", ())
+    if op.name == "conv":
+        size = size if op.result == "w" else avals[1 if op.result == "y" else 0].shape[2:]
+        word = CONVOLUTIONS[op.result].replace("conv", f"conv{len(size)}d", 1)
+    parts = [f"{word} {'×'.join(map(str, size))}"]
+    for field, sign in (("strides", "/"), ("padding", "pad"), ("dilation", "dilation"), ("groups", "groups")):
+        value = getattr(op, field, None)
+        if value is not None and np.any(np.asarray(value) != PLAIN[field]):
+            same = np.unique(np.asarray(value))
+            parts.append(f"{sign} {same[0] if same.size == 1 else value}")
+    told = " ".join(parts)
+    full = f"{told} ({', '.join(operands)})"
+    return told, told if set(operands) == {"·"} or len(full) > LONG else full
 
 
 def is_atom(op: Any, text: str) -> bool:

@@ -244,9 +244,10 @@ class Picture {
     if (!local) return;
     const [edge] = edges;
     const backward = this.app.shows === "reverse";
+    const hidden = this.app.scene.shown(edge.target).kind === "box"; // then only the gradient is of what one sees
     const [moved, arrow, there] = backward ? [edge.gradient, BACKWARD, flowed] : [edge.tangent, FORWARD, known];
-    setText(local, known ? cut(sweep.show(edge.local)) : "");
-    setText(flow, there && moved !== null ? `${cut(sweep.show(moved))} ${arrow[Number(this.app.scene.down)]}` : "");
+    setText(local, known && !hidden ? cut(sweep.show(edge.local)) : "");
+    setText(flow, there && moved !== null && (backward || !hidden) ? `${cut(sweep.show(moved))} ${arrow[Number(this.app.scene.down)]}` : "");
     flow.classList.toggle("gradient", backward);
     flow.classList.toggle("tangent", !backward);
   }
