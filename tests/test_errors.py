@@ -7,6 +7,7 @@ the line's number and its source, the given words, and is short.
 from __future__ import annotations
 
 import builtins
+import dis
 import linecache
 import math
 import os
@@ -610,3 +611,25 @@ def test_user_exceptions_pass_unchanged():
     for call in (lambda: ft.grad(f)(1.0), lambda: ft.jit(f)(X), lambda: ft.vmap(f)(X)):
         with pytest.raises(KeyError, match="mine"):
             call()
+
+
+def test_line_numbers_are_those_of_dis():
+    code = test_line_numbers_are_those_of_dis.__code__
+    starts = dict(dis.findlinestarts(code))
+    line = code.co_firstlineno
+    for lasti in range(0, len(code.co_code), 2):
+        line = starts.get(lasti) or line
+        assert errors.line_number(code, lasti) == line
+    assert errors.line_number(code, -1) == code.co_firstlineno
+
+
+def test_lines_of_a_code_object_are_listed_once(monkeypatch):
+    calls = []
+    monkeypatch.setattr(errors.dis, "findlinestarts", lambda code: calls.append(code) or iter([(0, 5), (4, None), (8, 7)]))
+    monkeypatch.setattr(errors, "line_tables", {})
+    codes = [compile("x", "f", "eval") for _ in range(errors.TABLES_KEPT + 1)]
+    assert [errors.line_number(codes[0], lasti) for lasti in range(0, 12, 2)] == [5, 5, 5, 5, 7, 7]
+    assert calls == codes[:1]
+    for code in codes:
+        errors.line_number(code, 0)
+    assert len(errors.line_tables) == errors.TABLES_KEPT

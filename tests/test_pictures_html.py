@@ -454,6 +454,21 @@ def test_click_and_enter_fold_and_unfold(show):
     assert page.count("#world .node, #world .box") == folded
 
 
+def test_an_edge_to_a_folded_box_shows_its_gradient_alone(show):
+    def f(x):
+        y = x * x
+        return inner(y) + x
+
+    def inner(y):
+        return np.sin(2 * y)
+
+    page = show(ft.draw(f)(0.5), open_boxes=set())
+    edge = "[...document.querySelectorAll('.edge text')].filter(t => t.parentNode.dataset.source === 'n1').map(t => t.textContent)"
+    assert page.run(edge) == ["", "1.755 \u2190"]
+    page.click("#unfold-all")
+    assert page.run(edge) == ["2", "1.755 \u2190"]
+
+
 def test_folded_interiors_are_not_in_the_page(show):
     page = show(network_picture())
     page.run("app.openTo(0)")

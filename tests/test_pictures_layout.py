@@ -19,7 +19,7 @@ from ftrans.pictures import coordinates, crossings
 from ftrans.pictures.alike import sheets_of_all_boxes
 from ftrans.pictures.geometry import Place, Point, Sheet, Wire
 from ftrans.pictures.graph import BOX_KINDS, Box, Edge, Graph, Node
-from ftrans.pictures.layers import longest_paths, ranks
+from ftrans.pictures.layers import lifted, longest_paths, ranks, shortest_lengths
 from ftrans.pictures.layout import layout
 from ftrans.pictures.nesting import nest, open_boxes, returned, with_parts
 from ftrans.pictures.scene import Scene, curve
@@ -247,6 +247,16 @@ def test_layers_are_as_short_as_any(seed: int, n: int) -> None:
         assert not (free_right and len(after) > len(before))
 
 
+@QUICK
+@given(st.integers(0, 10**6), st.integers(2, 30), st.booleans(), st.booleans())
+def test_small_and_large_graphs_get_the_same_layers(seed: int, n: int, entered: bool, left: bool) -> None:
+    arcs = [(int(edge.source[1:]), int(edge.target[1:])) for edge in random_graph(seed, n).edges]
+    first = [v for v in range(n) if entered and v not in {w for _, w in arcs}][:2]
+    last = [v for v in range(n) if left and v not in {u for u, _ in arcs} and v not in first][-2:]
+    lowest = longest_paths(n, arcs, first, last)
+    assert lifted(lowest, arcs, first, last) == shortest_lengths(n, arcs, first, last)
+
+
 def test_ports_have_the_first_and_the_last_layer_to_themselves() -> None:
     found = ranks(5, [(3, 0), (0, 1), (1, 2), (0, 4)], first=[3], last=[4])
     assert found[3] == 0
@@ -306,6 +316,18 @@ def test_coordinates_keep_order_and_distance(seed: int, depth: int, width: int) 
         for u, v in pairwise(layer):
             gap = 5.0 if bend[u] and bend[v] else 10.0
             assert y[v] - y[u] >= (size[u] + size[v]) / 2 + gap - TINY
+
+
+def test_a_chain_with_parameters_beside_it_is_a_straight_line() -> None:
+    nodes = [Node("n0", "input", "x", "", "", SCALAR)]
+    edges = []
+    for k in range(8):
+        nodes += [Node(f"w{k}", "parameter", "w", "", "", SCALAR), Node(f"b{k}", "parameter", "b", "", "", SCALAR)]
+        nodes.append(Node(f"n{k + 1}", "computation", "x", "", "", SCALAR))
+        edges += [Edge(key, f"n{k + 1}", j) for j, key in enumerate((f"n{k}", f"w{k}", f"b{k}"))]
+    sheet = layout(Graph("f", "shapes", nodes, edges), set())[""]
+    lines = [wire.points for wire in sheet.wires if wire.source.startswith("n")]
+    assert [line[0][1] for line in lines[1:]] == pytest.approx([line[-1][1] for line in lines[1:]])  # not beside a parameter
 
 
 def test_a_chain_is_drawn_as_a_straight_line() -> None:

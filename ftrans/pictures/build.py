@@ -5,7 +5,6 @@ The function is traced once more, watched (`watch`), cut into steps (`steps`), e
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -152,9 +151,9 @@ def watched_program(fun: Any, given: Arguments, traced: Call, watch: Watch) -> P
 def name_result(program: Program, result: int) -> None:
     """Call the only result as the function, where it has no name of its own (`self.value` of an inner call is none)."""
     names, title = program.names, program.title
-    if title.isidentifier() and title not in names.values() and program.kinds.get(result, "constant") == "constant":
-        if program.depths.get(result, 1) and not names.get(result, "").isidentifier():
-            names[result], program.depths[result] = title, 0
+    nameless = program.depths.get(result, 1) and not names.get(result, "").isidentifier()
+    if nameless and title.isidentifier() and title not in names.values() and program.kinds.get(result, "constant") == "constant":
+        names[result], program.depths[result] = title, 0
 
 
 def output_names(outs: Sequence[int], paths: Sequence[str]) -> dict[int, str]:
@@ -211,9 +210,10 @@ def assemble(program: Program, mode: str, moved: dict[int, Any]) -> Graph:
     j = program.jaxpr
     fixed = {v: x for v, x in program.values.items() if program.kinds[v] == "constant"} | j.lits
     numbers = {v: x for v, x in fixed.items() if np.ndim(x) == 0}
-    steps = steps_of(j, {v for v in program.names if program.kinds.get(v) != "constant"} - overwritten(program))
+    renamed = overwritten(program)
+    steps = steps_of(j, {v for v in program.names if program.kinds.get(v) != "constant"} - renamed)
     graph = Graph(program.title, mode)
-    keys = add_nodes(graph, program, steps, numbers)
+    keys = add_nodes(graph, program, steps, numbers, renamed)
     uses = add_edges(graph, steps, keys)
     paths = {key: program.paths.get(v, ()) for v, key in keys.items()}
     graph.boxes, scopes = boxes_of(graph.nodes, paths, graph.edges, program.untested)
@@ -229,24 +229,29 @@ def assemble(program: Program, mode: str, moved: dict[int, Any]) -> Graph:
 
 
 def overwritten(program: Program) -> set[int]:
-    """Copies whose name goes over to what is made of them: `y = x.copy()` or `y = zeros(3)` before `y[0] = 1`."""
-    j = program.jaxpr
-    times = Counter(program.names.values())
-    copies = {eqn.outs[0] for eqn in j.eqns if isinstance(eqn.op, Copy)} - set(j.outs)
-    return {v for v in copies if times[program.names.get(v, "")] > 1}
+    """Copies that only serve an assignment: `y = x.copy()` or `y = zeros(3)`, of which nothing is made but elements and a new y."""
+    j, names = program.jaxpr, program.names
+    found = {eqn.outs[0] for eqn in j.eqns if isinstance(eqn.op, Copy) and names.get(eqn.outs[0])} - set(j.outs)
+    heirs = set()
+    for eqn in j.eqns:
+        for v in found.intersection(eqn.ins):
+            if names.get(eqn.outs[0] if eqn.outs else -1) == names[v] or eqn.op.name == "put":
+                heirs.add(v)
+            elif eqn.op.name not in ("index", "slice", "gather"):
+                found.discard(v)
+    return found & heirs
 
 
-def add_nodes(graph: Graph, program: Program, steps: Sequence[Step], numbers: dict[int, Any]) -> dict[int, str]:
+def add_nodes(graph: Graph, program: Program, steps: Sequence[Step], numbers: dict[int, Any], renamed: set[int]) -> dict[int, str]:
     """A node for every value; gives the key of each variable's node."""
-    j, keys = program.jaxpr, {}
+    j, keys, names = program.jaxpr, {}, program.names
     needed = [step for step in steps if step.needed]
-    atoms: dict[int, str] = {}  # values without a name that are short to write: W.T, x[0]
+    short = {v: number_text(x) for v, x in numbers.items()}  # how values without a name are written in others: 3, W.T, x[0]
     used = {v for step in needed for v in step.operands} | set(j.outs)
-    renamed = overwritten(program)
 
     def add(v: int, kind: str, op: str = "", text: str = "", loc: Location | None = None) -> None:
         key = keys[v] = f"n{len(graph.nodes)}"
-        node = Node(key, kind, program.names.get(v, ""), op, text, j.avals[v], output=program.outputs.get(v, ""))
+        node = Node(key, kind, names.get(v, ""), op, text, j.avals[v], output=program.outputs.get(v, ""))
         node.depth = program.depths.get(v, 0)
         if loc:
             node.where, node.source = program.sources.place(*loc)
@@ -258,21 +263,20 @@ def add_nodes(graph: Graph, program: Program, steps: Sequence[Step], numbers: di
             add(v, program.kinds.get(v, "constant"))
     for step in needed:
         operands = [
-            program.names.get(direct) if direct in renamed else number_text(numbers[v]) if v in numbers
-            else program.names.get(v) or atoms.get(v, "·")
+            names[direct] if direct in renamed else short.get(v) or names.get(v) or "·"
             for v, direct in zip(step.operands, step.main.ins, strict=True)
-        ]  # fmt: skip
+        ]
         if step.main.op.name in ("put", "scatter"):  # y[0] = 5 before Python has said what y is
-            operands[0] = program.names.get(step.outs[0]) or operands[0]
+            operands[0] = names.get(step.outs[0]) or operands[0]
         op, text = words(step.main, operands, main_avals(step, j), [numbers.get(v) for v in step.operands])
-        if is_atom(step.main.op, text):
-            atoms[step.outs[0]] = text
+        if is_atom(step.main.op, text) and not names.get(step.outs[0]):
+            short[step.outs[0]] = text
         kind = "computation" if any([v not in numbers for v in step.operands]) else "constant"
         for v in step.outs:
             add(v, kind, op, text, step.main.loc)
-            program.paths.setdefault(v, program.paths.get(step.main.outs[0], ()))
-            if not program.names.get(v):
-                graph.nodes[-1].name = program.names.get(step.main.outs[0], "")
+            program.paths[v] = program.paths.get(step.main.outs[0], ())  # not where its type is changed
+            if not names.get(v):
+                graph.nodes[-1].name = names.get(step.main.outs[0], "")
     return keys
 
 

@@ -42,8 +42,8 @@ def across(
     for ends in (*up, *down):
         ends.sort(key=lambda end: (place[end[0]], end[1]))
     forbidden = conflicts(layers, place, up, bend)
-    found = []
-    for near, rows in ((streams(layers, up, bend), list(layers)), (down, list(layers)[::-1])):
+    found, lead = [], streams(layers, up, bend)
+    for near, rows in ((lead, list(layers)), (down, list(layers)[::-1])):
         for sign in (1, -1):
             order = [row[::sign] for row in rows]
             blocks = align(order, near, place, sign, forbidden, n)
@@ -51,7 +51,7 @@ def across(
     y = middles(found, size)
     for turn in range(SWEEPS):
         for layer in layers if turn % 2 else list(layers)[::-1]:
-            straighten(layer, y, size, bend, gap, up, down)
+            straighten(layer, y, size, bend, gap, lead, down)
     return y
 
 

@@ -69,7 +69,7 @@ class Picture:
 
     def __repr__(self) -> str:
         g = self.graph
-        counts = [counted(len(g.nodes), "node"), counted(len(g.edges), "edge"), *([counted(len(g.boxes), "box")] if g.boxes else [])]
+        counts = [counted(len(g.nodes), "node"), counted(len(g.edges), "edge")] + [counted(len(g.boxes), "box")] * bool(g.boxes)
         given = [n.aval for n in g.nodes if n.kind in ("input", "parameter")]
         integers = given and g.mode == "values" and not any([a.inexact for a in given])
         hint = " (integers have no derivative: write 2.0 for 2)" if integers else ""
@@ -150,7 +150,8 @@ def draw(
         element of an array moves by 1. If not given: the first real input.
     tangents: a direction for forward mode instead of `by`: one for each positional argument, as in `ft.jvp`.
     parameters: the arguments drawn as parameters, by name or position; if not given, those that are trees (dicts, layers).
-    fold: boxes are folded until at most so many nodes and boxes show.
+    fold: boxes are folded until at most so many nodes and boxes show; half as many more on one level are still shown whole, and a
+        level with more is cut into parts. Functions and layers of `ft.nn` are folded in any case.
     unfold: the boxes to draw open instead, by label, name or key, or "all".
     direction: where data flows, "right" or "down".
     digits: significant digits of the numbers in view.
@@ -235,7 +236,7 @@ def opened(graph: Graph, unfold: str | Sequence[str] | None) -> set[str] | None:
     boxes = {b.key: b for b in graph.boxes}
     found: set[str] = set()
     for wanted in [unfold] if isinstance(unfold, str) else unfold:
-        chosen = [b for b in graph.boxes if wanted in (b.key, b.label, b.name)]
+        chosen = [b for b in graph.boxes if wanted in (b.key, b.label, b.name, b.label.partition(" ")[0] if b.known else b.key)]
         if not chosen:
             known = ", ".join(dict.fromkeys([b.label for b in graph.boxes]))
             hint = f"its boxes are {known}" if known else "it has no boxes"

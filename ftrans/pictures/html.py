@@ -47,7 +47,8 @@ def html(graph: Graph, *, open_boxes: set[str] | None = None, fold: int = 60, di
     """The page for a graph, as text to be written to a file in UTF-8.
 
     open_boxes: keys of the boxes that are unfolded when the page opens; chosen by `fold` if not given.
-    fold: the page opens with as many boxes unfolded as leave at most so many places on it; a level with more is cut into parts.
+    fold: the page opens with as many boxes unfolded as leave at most so many places on it; a level with half as many more is
+        cut into parts.
     direction: where data flows, "right" or "down"; digits: of the numbers shown (all of them are in the details of a node).
 
     The page asks for nothing from anywhere: script, style and data are in it. It needs a browser of 2022 or later.

@@ -129,7 +129,8 @@ def folded(graph: Graph, opened: set[str] | None, fold: int, parts: bool = False
             graph, found = parted, nest_without(parted, set())
     if opened is None:
         return graph, found, open_boxes(graph, fold, found)
-    return graph, found, {box for key in opened & found.children.keys() for box in (key, *found.around(key)) if box in opened or parts}
+    around = {box for key in opened & found.children.keys() for box in (key, *found.around(key))}
+    return graph, found, around if parts else around & opened
 
 
 def open_boxes(graph: Graph, fold: int = 60, found: Nest | None = None) -> set[str]:

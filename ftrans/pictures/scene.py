@@ -20,7 +20,7 @@ from .graph import Edge, Graph
 from .nesting import Nest
 from .sheets import PAD
 from .sizes import DOUBLE, HEAD_SIZE, STACK, Sizes
-from .text import EDGE_SIZE, LINE, SIZES, cut, edge_texts, sides, width_of
+from .text import EDGE_SIZE, LINE, SIZES, cut, edge_texts, sides, type_text, width_of
 
 INK, PALE, BACK = "#222222", "#6B7280", "#FFFFFF"
 BLUE, VERMILLION = "#0072B2", "#D55E00"
@@ -223,7 +223,7 @@ class Scene:
             "value": node.value,
             "op": node.op,
             "text": node.text,
-            "aval": repr(node.aval),
+            "aval": type_text(node.aval),
             "where": node.where,
         }
         data |= {"output": node.output} if node.output else {}
@@ -314,7 +314,8 @@ def edge_data(edge: Edge, side: str) -> dict[str, Any]:
 def node_title(node: Any) -> str:
     """What appears when the pointer rests on a node."""
     what = " = ".join([part for part in (node.name, node.text) if part]) or node.op or node.kind
-    return "\n".join([line for line in (what, f"{node.kind} {node.aval}", " ".join([node.where, node.source]).strip()) if line])
+    lines = what, f"{node.kind} {type_text(node.aval)}", f"{node.where} {node.source}".strip()
+    return "\n".join([line for line in lines if line])
 
 
 def node_shape(kind: str, x: float, y: float, w: float, h: float) -> Shape:

@@ -39,7 +39,8 @@ def svg(
     sheets: where everything is (`layout`), if that is computed already; with the same direction and digits.
     open_boxes: the boxes drawn open; chosen by `fold` if not given.
     fold: at most so many nodes and folded boxes show: boxes are opened from the outside in, smaller ones first, while that holds.
-        Where a level holds many more by itself, neighbours in the order of computation are put in boxes first (`nesting.with_parts`).
+        Where a level holds half as many more by itself, neighbours in the order of computation are put in boxes first
+        (`nesting.with_parts`).
     direction: where data flows, "right" or "down"; digits: significant digits of the numbers in view.
 
     >>> import re

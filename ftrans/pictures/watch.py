@@ -178,9 +178,8 @@ class Watch:
     def look_into(self, name: str, v: Any, depth: int) -> None:
         """Name a captured array, and what a short container or `self` holds."""
         self.hint(name, v, depth)
-        fields = getattr(type(v), "_fields", None)
-        if isinstance(v, tuple) and type(fields) is tuple and len(v) == len(fields):
-            for k, x in zip(fields, v, strict=True):
+        if isinstance(v, tuple) and hasattr(v, "_fields"):
+            for k, x in zip(v._fields, v, strict=False):
                 self.hint(f"{name}.{k}", x, depth)
         elif type(v) in (list, tuple) and len(v) <= MANY:
             for k, x in enumerate(v):
@@ -264,8 +263,10 @@ def set_aside(profiler: Any) -> Callable[[], object]:
 
 def is_generated(frame: FrameType) -> bool:
     """Whether Python wrote the function that runs: `__init__` of a dataclass, `__new__` of a named tuple."""
-    code, module = frame.f_code, frame.f_globals.get("__name__", "")
-    return code.co_filename.startswith(("<string>", "<attrs")) and (code.co_name.startswith("__") or module.startswith("namedtuple_"))
+    code = frame.f_code
+    if not code.co_filename.startswith(("<string>", "<attrs")):
+        return False
+    return code.co_name in ("__init__", "__new__") or str(frame.f_globals.get("__name__")).startswith("namedtuple_")
 
 
 def function_name(code: CodeType) -> str:
