@@ -348,7 +348,7 @@ def test_line_searches_back_off_from_nan(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("fun", [lambda x: np.sum(x), lambda x: -np.sum(x**2)])
+@pytest.mark.parametrize("fun", [lambda x: np.sum(x), lambda x: -np.sum(x**2), lambda x: -np.sum(np.exp(x))])
 def test_functions_without_a_minimum(method: str, fun: Any) -> None:
     result = ft.optim.minimize(fun, np.array([1.0, 2.5]), method=method)
     assert (result.success, result.status) == (False, 2)

@@ -195,6 +195,8 @@ CONV_ERRORS = [
     ((1, 1, 5, 5), (1, 1, 3, 3), {"padding": (1, 1, 1)}, r"got \(1, 1, 1\)"),
     ((1, 1, 5, 5), (1, 1, 3, 3), {"padding": -1}, r"none negative, got -1"),
     ((1, 1, 5, 5), (1, 1, 3, 3), {"strides": 0}, r"strides must be a positive int or 2 of them, got 0"),
+    ((1, 1, 5, 5), (1, 1, 3, 3), {"strides": 2.0}, r"strides must be a positive int or 2 of them, got 2.0"),
+    ((1, 2, 5, 5), (2, 1, 3, 3), {"groups": 2.0}, r"groups must be a positive int, got 2.0"),
     ((1, 1, 5, 5), (1, 1, 3, 3), {"dilation": (1, 2, 3)}, r"dilation must be a positive int or 2 of them, got \(1, 2, 3\)"),
 ]
 
@@ -249,6 +251,51 @@ def test_pooling_layouts():
         assert pool(x, (5,), strides=1).shape == (2, 3, 6, 1)
         assert pool(x, 3, padding="SAME").shape == (2, 3, 2, 2)
     assert np.allclose(nn.avg_pool(x, (6, 5))[..., 0, 0], x.mean(axis=(2, 3)))
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, lambda f: ft.jit(f, compile="now"), ft.vmap])
+def test_no_derivative_of_max_pool_goes_to_the_padding(wrap):
+    x = np.full((1, 4, 4), -np.inf)
+    x[0, 2, 2] = 3.0
+    weights = np.arange(1.0, 10.0).reshape(1, 3, 3)
+    slope = wrap(ft.grad(lambda x: (nn.max_pool(x, 2, padding=1) * weights[0]).sum()))(x)
+    want = np.zeros((1, 4, 4))  # for each window the first of its elements that is inside, but 3 for the window that has it
+    for place, weight in {
+        (0, 0): 1,
+        (0, 1): 2,
+        (0, 3): 3,
+        (1, 0): 4,
+        (2, 2): 5,
+        (1, 3): 6,
+        (3, 0): 7,
+        (3, 1): 8,
+        (3, 3): 9,
+    }.items():
+        want[0][place] = weight
+    assert np.array_equal(slope, want)
+
+
+def test_the_layers_of_a_sequential_are_replaced():
+    model = nn.Sequential(nn.Linear(np.eye(2)), nn.relu)
+    other = dataclasses.replace(model, layers=[*model.layers, np.tanh])
+    assert repr(other) == "Sequential(Linear(weight=f64[2,2]), relu, tanh)"
+    assert other[0] is model[0]
+    assert np.array_equal(other(np.array([-1.0, 2.0])), np.tanh([0.0, 2.0]))
+
+
+@pytest.mark.parametrize("bias", [(4, 1), (7,), (1,)])
+def test_a_bias_is_not_broadcast(bias):
+    with pytest.raises(
+        ShapeError, match=r"Linear: the bias has shape .*, expected \(2,\) for weights of shape \(3, 2\)\n.*test_nn_layers"
+    ):
+        nn.Linear(np.zeros((3, 2)), np.zeros(bias))(np.zeros((4, 3)))
+    with pytest.raises(ShapeError, match=r"Conv: the bias has shape .*, expected \(2,\) for weights of shape \(2, 1, 3, 3\)"):
+        nn.Conv(np.zeros((2, 1, 3, 3)), np.zeros(bias))(np.zeros((1, 5, 5)))
+
+
+def test_max_pool_of_complex_numbers_is_refused():
+    with pytest.raises(DtypeError, match="max_pool needs real numbers, got dtype complex128"):
+        nn.max_pool(np.zeros((4, 4)) * 1j, 2, padding=1)
 
 
 def test_max_pool_of_other_numbers():

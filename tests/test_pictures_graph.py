@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import functools
 import itertools
 import sys
@@ -923,3 +924,38 @@ def test_a_graph_by_hand():
     assert g.node("a").key == "n1"
     assert [g.node(k).label for k in ("n0", "b")] == ["a", "b"]
     assert list(itertools.chain(n.key for n in g.nodes)) == ["n0", "n1", "n2"]
+
+
+def test_numbers_in_expressions_do_not_look_like_others():
+    def f(x):
+        return 999999.5 * x + 123456.7 * x - 1234567.0 * x + 3.14159265 * x - 1e-8 * x
+
+    texts = [node.text for node in graph(f, 1.0).nodes if node.op == "*"]
+    assert texts == ["999999.5 x", "123456.7 x", "1234567 x", "3.14159 x", "1e-08 x"]
+
+
+def test_what_is_differentiated_is_not_called_as_another_node():
+    def square(x):
+        x = x * x
+        return x
+
+    def loop(x):
+        s = x
+        for k in range(3):
+            s = s * x + k
+        return s
+
+    assert [graph(f, 3.0).of for f in (square, loop, lambda x: square(x), lambda x: x)] == ["square", "loop", "result", "x"]
+
+
+def test_threads_draw_at_once():
+    def f(x):
+        for _ in range(3):
+            x = np.sin(x)
+        return x
+
+    expected = [node.value for node in graph(f, 1.0).nodes]
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        for g in pool.map(lambda _: graph(f, 1.0), range(60)):
+            assert [node.value for node in g.nodes] == expected
+            assert [box.kind for box in g.boxes] == ["loop"]

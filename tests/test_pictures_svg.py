@@ -304,7 +304,7 @@ def test_dot_has_clusters_for_open_boxes_and_nodes_for_folded_ones() -> None:
 
 def hostile() -> Graph:
     graph = boxed()
-    nasty = 'a"]; x -> y [label="\\" <b> & \n\\'
+    nasty = 'a"]; x -> y [label="\\" <b> & \x00\x1b\n\\'
     graph.nodes[2] = replace(graph.nodes[2], name=nasty)
     graph.boxes[0] = replace(graph.boxes[0], label=nasty)
     graph.title = nasty

@@ -86,7 +86,7 @@ def in_bounds(who: str, what: str, x: Any, n: int, hint: str) -> tuple[Any, bool
 
 def per_axis(who: str, name: str, value: int | Sequence[int], d: int) -> tuple[int, ...]:
     """An option given as one positive int for all axes or one for each."""
-    values = (value,) * d if isinstance(value, int | np.integer) else tuple(value)
+    values = tuple(value) if isinstance(value, Sequence | np.ndarray) else (value,) * d
     if len(values) != d or not all([isinstance(v, int | np.integer) and v > 0 for v in values]):
         raise ArgumentError(at_line(f"{who}: {name} must be a positive int or {d} of them, got {shown(value)}"))
     return tuple([int(v) for v in values])

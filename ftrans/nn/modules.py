@@ -56,6 +56,17 @@ def described(v: Any) -> str:
     return shown(v)
 
 
+def check_bias(who: str, bias: Any, weight: Any, outputs: int) -> None:
+    """Raise unless a bias is one number or has one for each output: another would be broadcast against them."""
+    if bias is not None and fnp.shape(bias) not in ((), (outputs,)):
+        raise ShapeError(
+            at_line(
+                f"{who}: the bias has shape {fnp.shape(bias)}, expected ({outputs},) for weights of shape {weight.shape}",
+                hint="a bias has one number for each output",
+            )
+        )
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Linear(Module):
     """x @ weight + bias, along the last axis of x.
@@ -99,6 +110,7 @@ class Linear(Module):
                     hint=f"the last axis of the input must have size {self.weight.shape[0]}",
                 )
             )
+        check_bias("Linear", self.bias, self.weight, self.weight.shape[1])
         y = x @ self.weight
         return y if self.bias is None else y + self.bias
 
@@ -169,7 +181,9 @@ class Conv(Module):
         y = conv(x, self.weight, d, "Conv", self.strides, self.padding, self.dilation, self.groups, data_format)
         if self.bias is None:
             return y
-        bias = self.bias if data_format == FORMATS[d][1] else fnp.reshape(self.bias, (-1, *[1] * d))
+        last = data_format == FORMATS[d][1]
+        check_bias("Conv", self.bias, self.weight, self.weight.shape[-1 if last else 0])
+        bias = self.bias if last else fnp.reshape(self.bias, (-1, *[1] * d))
         return y + bias
 
 
@@ -340,7 +354,8 @@ class Sequential(Module):
 
     layers: tuple[Any, ...]
 
-    def __init__(self, *layers: Any) -> None:
+    def __init__(self, *args: Any, layers: Sequence[Any] = ()) -> None:
+        layers = (*args, *layers)  # dataclasses.replace gives them by name
         for k, v in enumerate(layers):
             if not callable(v) or inspect.isclass(v):
                 hint = (

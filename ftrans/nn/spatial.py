@@ -26,7 +26,7 @@ from ..core.bind import bind
 from ..errors import ArgumentError, ShapeError, at_line, shown
 from ..ops.conv import Conv
 from ..ops.windows import Sizes, WindowMax, WindowSum, places
-from .arguments import floating, per_axis
+from .arguments import floating, per_axis, real
 
 Padding = str | int | Sequence[int] | Sequence[tuple[int, int]]
 
@@ -125,6 +125,8 @@ def check_channels(who: str, x: Sizes, w: Sizes, d: int, groups: int, last: bool
     """Raise unless the channels of an input and of weights fit together."""
     channels = x[-1] if last else x[-1 - d]
     taken, out = (w[-2], w[-1]) if last else (w[1], w[0])
+    if not isinstance(groups, int | np.integer):
+        raise ArgumentError(at_line(f"{who}: groups must be a positive int, got {shown(groups)}"))
     if groups < 1 or channels % groups or out % groups:
         raise ShapeError(
             at_line(f"{who}: groups={groups} must divide the {channels} channels of the input and the {out} channels of the output")
@@ -204,13 +206,15 @@ def max_pool(
     array([[ 5.,  7.],
            [13., 15.]])
     """
-    x = fnp.asarray(x)
+    x = real(x, "max_pool")
     x, layout, last = pooling("max_pool", x, window, strides, padding, dilation, data_format)
     size, steps, gaps, pads = layout
     if any(itertools.chain(*pads)):
         lowest = -np.inf if x.dtype.kind == "f" else False if x.dtype.kind == "b" else np.iinfo(x.dtype).min
         x = fnp.pad(x, [(0, 0)] * (x.ndim - len(pads)) + list(pads), constant_values=lowest)
-    y = bind(WindowMax(size, steps, gaps), x)
+    else:
+        pads = ()
+    y = bind(WindowMax(size, steps, gaps, pads), x)
     return fnp.moveaxis(y, -1 - len(size), -1) if last else y
 
 

@@ -141,19 +141,26 @@ class WindowSpread(Window):
 
 
 class WindowMax(WindowReduction):
-    """The maximum over each window; nan where it has one. The derivative is that of the first element that reaches it."""
+    """The maximum over each window; nan where it has one. The derivative is that of the first element that reaches it.
+
+    pads: how many elements before and after each axis are padding, to which no derivative goes.
+    """
+
+    pads: tuple[tuple[int, int], ...] = ()
 
     ufunc = np.maximum
 
     def jvp(self, primals: tuple[Any, ...], tangents: tuple[Any, ...], out: Any) -> Any:
         if not out.a.inexact:
             return None
-        winner = bind(WindowWinner(self.size, self.strides, self.dilation), primals[0], out)
+        winner = bind(WindowWinner(self.size, self.strides, self.dilation, self.pads), primals[0], out)
         return bind(WindowPick(self.size, self.strides, self.dilation), tangents[0], winner)
 
 
 class WindowWinner(Window):
-    """The number of the first element of each window of x that is the maximum, given as the second operand."""
+    """The number of the first element of each window of x, padding left out, that is the maximum, the second operand."""
+
+    pads: tuple[tuple[int, int], ...] = ()
 
     nin = 2
 
@@ -169,12 +176,19 @@ class WindowWinner(Window):
         out = np.zeros(largest.shape, self.number)
         found = np.zeros(largest.shape, np.bool_)
         undefined = bool(np.isnan(largest).any())
+        inside = self.inside(x.shape) if self.pads and np.isneginf(largest).any() else None  # else no padding is a maximum
         for _, place in list(self.taps(largest.shape))[:-1]:  # count the elements before the first that is the maximum
-            found |= x[place] == largest
+            equal = x[place] == largest
+            found |= equal if inside is None else equal & inside[place]
             if undefined:
                 found |= np.isnan(x[place])
             np.add(out, ~found, out=out, casting="unsafe")
         return out
+
+    def inside(self, shape: Sizes) -> Any:
+        """Where a padded array of this shape is not padding."""
+        sizes = [n - before - after for n, (before, after) in zip(shape[-len(self.pads) :], self.pads, strict=True)]
+        return np.pad(np.ones(sizes, np.bool_), self.pads)
 
     def jvp(self, primals: tuple[Any, ...], tangents: tuple[Any, ...], out: Any) -> Any:
         return None

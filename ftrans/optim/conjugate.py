@@ -40,9 +40,9 @@ class ConjugateGradients(Rule):
         self.p: Vector | None = None
 
     def direction(self, at: Point) -> Vector:
-        if self.p is None or not self.steep(at, self.p):
-            self.p = -at.g
-        return self.p
+        if self.p is not None and not self.steep(at, self.p):
+            self.p = None
+        return -at.g if self.p is None else self.p
 
     def steep(self, at: Point, p: Vector) -> bool:
         """Whether p falls steeply enough."""

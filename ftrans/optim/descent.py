@@ -19,7 +19,7 @@ from .linesearch import LONGEST, Found, Line, Point, backtracking, strong_wolfe,
 from .objective import Objective
 from .vector import Vector
 
-FARTHEST = 1e100  # an element of x as large as this has been driven off to infinity
+FARTHEST = 1e100  # an element of x, or a negative f, as large as this has been driven off to infinity
 PATIENCE = 20  # steps without any gain after which a method has gone as far as rounding lets it
 
 
@@ -103,7 +103,7 @@ def descend(rule: Rule, start: Point) -> Iterator[Point]:
                 )
             rule.last = None
             continue
-        if found.step >= LONGEST or abs(found.point.x).max() >= FARTHEST:
+        if found.step >= LONGEST or found.point.f <= -FARTHEST or abs(found.point.x).max() >= FARTHEST:
             raise Stuck("f falls without end along the direction of search: it has no minimum there")
         rule.learn(at, found.point, p, found.step)
         at, rule.last = found.point, found

@@ -351,7 +351,9 @@ def add_gradients(graph: Graph, result: Node, active: Sequence[Node]) -> None:
     for node in active:
         if node.gradient is None:
             node.gradient = zeros(node.aval)
-    graph.of = result.name or (graph.title if graph.title.isidentifier() else "result")
+    others = {node.name for node in graph.nodes if node is not result}  # in `x = x * x`, ∂x/∂x = 6 would say nothing
+    title = graph.title if graph.title.isidentifier() else ""
+    graph.of = next((name for name in (result.name, title) if name and name not in others), "result")
 
 
 __all__ = ["graph_of", "graph_of_jaxpr"]

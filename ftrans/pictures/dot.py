@@ -34,7 +34,8 @@ def dot(
 
 
 def quoted(text: str) -> str:
-    """A DOT string: quotes and backslashes escaped, lines broken as they are."""
+    """A DOT string: quotes and backslashes escaped, lines broken as they are, without other control characters."""
+    text = "".join([c if c >= " " or c == "\n" else " " for c in text])
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
 
 

@@ -11,6 +11,7 @@ import ast
 import bisect
 import dis
 import linecache
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import CodeType, FrameType
@@ -22,6 +23,7 @@ COMPREHENSIONS = {ast.ListComp: "<listcomp>", ast.SetComp: "<setcomp>", ast.Dict
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 FOR_ITER, CACHE = dis.opmap["FOR_ITER"], dis.opmap["CACHE"]  # a frame may stand at a cache entry behind its instruction
 LONG = 40  # characters of source that a label shows
+PARSING = threading.RLock()  # two threads that parse at once get a SystemError in Python 3.11: one recursion depth for both
 
 Range = tuple[int, int, int, int]  # first line, first column, last line, column after the last
 
@@ -77,7 +79,8 @@ class Sources:
         """The syntax tree of a file, None where there is no source."""
         if filename not in self.trees:
             try:
-                self.trees[filename] = ast.parse("".join(linecache.getlines(filename)))
+                with PARSING:
+                    self.trees[filename] = ast.parse("".join(linecache.getlines(filename)))
             except (SyntaxError, ValueError):
                 self.trees[filename] = None
         return self.trees[filename]

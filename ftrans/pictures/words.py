@@ -171,10 +171,12 @@ def item_text(item: Any, size: int) -> str:
 
 
 def number_text(value: Any) -> str:
-    """A number of the program: 2.0 as 2, others as NumPy prints them."""
+    """A number of the program: 2.0 as 2, others with 6 digits, or more where 123456.7 would look like an integer."""
     scalar: Any = np.asarray(value)[()]
     if isinstance(scalar, np.floating) and np.isfinite(scalar) and scalar == np.round(scalar) and abs(scalar) < 1e6:
         text = str(int(scalar))
+    elif isinstance(scalar, np.floating) and 1e4 <= abs(scalar) < 1e7 and scalar != float(f"{scalar:.6g}"):
+        text = f"{scalar:.10g}"
     elif isinstance(scalar, np.inexact):
         text = f"{scalar:.6g}"
     else:
