@@ -386,8 +386,9 @@ def test_wrong_arguments() -> None:
     for rate in (0.0, -1.0, np.nan, "fast"):
         with pytest.raises(errors.ArgumentError, match="learning_rate must be a positive number, got"):
             ft.optim.minimize(bowl, np.zeros(4), method="gd", learning_rate=rate)  # type: ignore[arg-type]
-    with pytest.raises(errors.ArgumentError, match="max_iter must be a number and not negative, got -1"):
-        ft.optim.minimize(bowl, np.zeros(4), max_iter=-1)
+    for wrong in (-1, 2.5, True):
+        with pytest.raises(errors.ArgumentError, match=f"max_iter must be a whole number from 0 up, got {wrong}"):
+            ft.optim.minimize(bowl, np.zeros(4), max_iter=wrong)
     with pytest.raises(errors.ArgumentError, match="callback must be a function, got 3"):
         ft.optim.minimize(bowl, np.zeros(4), callback=3)  # type: ignore[arg-type]
     with pytest.raises(errors.ArgumentError, match=rf"minimize expects a function, got array.*{here}write minimize\(f, x0\)"):

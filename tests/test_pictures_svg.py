@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import ftrans as ft
 from ftrans.core.aval import aval
 from ftrans.errors import UnsupportedError
 from ftrans.pictures import png as png_module
@@ -371,3 +372,12 @@ def test_without_matplotlib_the_error_says_what_to_install(monkeypatch: pytest.M
         with pytest.raises(UnsupportedError, match=f"{name} is drawn by matplotlib, which is not installed") as caught:
             write(sample())
         assert 'pip install "ftrans[draw]"' in str(caught.value)
+
+
+def test_letters_that_the_font_lacks_are_no_error() -> None:
+    pytest.importorskip("matplotlib")
+    scope: dict = {}
+    exec("def f(日本): return 日本 * 2.0", scope)
+    picture = ft.draw(scope["f"])(3.0)
+    assert picture.png()[:4] == b"\x89PNG"
+    assert "日本" in picture.svg()

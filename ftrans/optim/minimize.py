@@ -31,6 +31,7 @@ from .newton import NewtonCG
 from .objective import Objective
 from .progress import Progress
 from .quasinewton import BFGS, LBFGS
+from .schedules import steps as whole
 from .vector import Space, bound, starting_point
 
 OptimizeResult = Lazy("scipy.optimize", "OptimizeResult")
@@ -225,14 +226,15 @@ class Plan:
 
 def limits_of(plan: Plan, tol: float | None, max_iter: int | None, size: int) -> Limits:
     """When the run ends."""
-    for name, value in (("tol", tol), ("max_iter", max_iter), *[(name, plan.options.get(name)) for name in ("ftol", "xtol")]):
+    for name, value in (("tol", tol), *[(name, plan.options.get(name)) for name in ("ftol", "xtol")]):
         if value is not None and not (isinstance(value, int | float | np.number) and value >= 0):
             raise ArgumentError(at_line(f"minimize: {name} must be a number and not negative, got {shown(value)}"))
     most = 100_000 if plan.name in ("gd", "transformation") else max(1000, 200 * size)
+    most = most if max_iter is None else whole("minimize", "max_iter", max_iter, 0)
     other = {name: plan.options.get(name, 0.0) for name in ("ftol", "xtol")}
     if tol is not None:
         other = {name: value if name in plan.given else 0.0 for name, value in other.items()}
-    return Limits(GTOL if tol is None else float(tol), other["ftol"], other["xtol"], most if max_iter is None else int(max_iter))
+    return Limits(GTOL if tol is None else float(tol), other["ftol"], other["xtol"], most)
 
 
 class Run:

@@ -231,7 +231,7 @@ def opened(graph: Graph, unfold: str | Sequence[str] | None) -> set[str] | None:
     """The keys of the boxes to draw open, with those around them; None leaves it to `fold`."""
     if unfold is None:
         return None
-    if unfold == "all":
+    if unfold == "all" or (not isinstance(unfold, str) and "all" in unfold):
         return {b.key for b in graph.boxes}
     boxes = {b.key: b for b in graph.boxes}
     found: set[str] = set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import warnings
 from typing import Any
 
 from ..core.lazy import Lazy
@@ -82,7 +83,8 @@ def drawn(ending: str, dpi: float, graph: Graph, *options: Any) -> bytes:
     axes.set_axis_off()
     draw_scene(axes, scene)
     buffer = io.BytesIO()
-    with rc_context({"pdf.fonttype": 42}):
+    with rc_context({"pdf.fonttype": 42}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)  # as docs/pictures.md says: such letters are empty boxes
         canvas.print_figure(
             buffer, dpi=dpi, format=ending, facecolor=BACK, metadata={} if ending == "png" else {"CreationDate": None}
         )
