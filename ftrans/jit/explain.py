@@ -14,7 +14,7 @@ from ..errors import ArgumentError, at_line
 from ..lowering import cost, fuse
 from ..lowering.expand import expanded
 from ..lowering.group import Group
-from ..lowering.loops import print_loops
+from ..lowering.loops import print_code
 from ..transforms.abstract import abstract_input
 from ..transforms.simplify import simplify
 from . import api
@@ -85,7 +85,7 @@ class Compiled:
 def describe(item: Any) -> str:
     """One item of a plan as text."""
     if isinstance(item, Group):
-        return f"kernel of {len(item.eqns)} equations, sizes {list(item.nest.sizes)}:\n" + indent(print_loops(item.kernel))
+        return f"kernel of {len(item.eqns)} equations, sizes {list(item.nest.sizes)}:\n" + indent(print_code(item.kernel))
     return f"numpy: {item.op!r}"
 
 

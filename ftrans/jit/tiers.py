@@ -26,7 +26,7 @@ from ..core.run import executor
 from ..errors import CompilationForbiddenError, at_line
 from ..lowering import cost, fuse
 from ..lowering.expand import expanded
-from ..lowering.loops import Kernel
+from ..lowering.loops import Code
 from ..lowering.tape import Program, build
 
 DETERMINISTIC_CALLS = 3  # under config.deterministic compiled code takes over at this call
@@ -57,7 +57,7 @@ class Tiered:
     saved: float = 0.0  # seconds that kernels would have saved so far, by the model
     gain: float | None = None  # seconds that kernels would save a call, by the model
     price: float = 0.0  # seconds that compiling them would cost, by the model
-    wanted: list[Kernel] | None = None  # what has been requested
+    wanted: list[Code] | None = None  # what has been requested
     asked: float = 0.0  # when
 
     def run(self, args: Sequence[Any], mode: str, given: int = 0) -> list[Any]:
@@ -118,7 +118,7 @@ class Tiered:
         except Exception as error:  # the call has its NumPy steps; compile="now" shows the error
             return self.stay(f"{type(error).__name__}: {error}")
 
-    def missing(self, why: str) -> list[Kernel]:
+    def missing(self, why: str) -> list[Code]:
         """The kernels that have to be compiled; raises where that is forbidden."""
         missing = [k for k in fuse.kernels(self.plan) if not service.is_compiled(k)]
         if missing and forbidden[0]:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..core.jaxpr import Eqn, Jaxpr
-from .loops import Kernel
+from .loops import Code
 from .tape import KernelStep
 
 CALL = 0.4e-6  # a NumPy step, besides its work
@@ -49,14 +49,14 @@ TRANSCENDENTAL = frozenset(ELEMENT) - {
 """Functions that a group is made for, and that are not computed twice."""
 
 
-def gain_and_price(j: Jaxpr, plan: Any, compiled: Callable[[Kernel], bool] = lambda k: False) -> tuple[float, float]:
+def gain_and_price(j: Jaxpr, plan: Any, compiled: Callable[[Code], bool] = lambda k: False) -> tuple[float, float]:
     """Seconds saved per call by the kernels of a plan, and seconds to compile those that are not."""
     gain = price = 0.0
-    seen: set[Kernel] = set()
+    seen: set[Code] = set()
     for item in plan:
         if isinstance(item, KernelStep):
             gain += sum([step_cost(eqn, j) for eqn in item.eqns], 0.0) - kernel_cost(item, j)
-            kernel: Kernel = item.kernel  # type: ignore[attr-defined]
+            kernel: Code = item.kernel  # type: ignore[attr-defined]
             if kernel not in seen and not compiled(kernel):
                 seen.add(kernel)
                 price += compile_cost(kernel)
@@ -78,10 +78,10 @@ def kernel_cost(item: KernelStep, j: Jaxpr) -> float:
     return KERNEL_CALL + moved + work + max([rows(eqn, j) for eqn in item.eqns], default=0) * KERNEL_ROW
 
 
-def compile_cost(kernel: Kernel) -> float:
+def compile_cost(code: Code) -> float:
     """Seconds to compile a kernel."""
-    heavy = sum([instr.op.name in TRANSCENDENTAL for instr in kernel.body])
-    return PER_KERNEL + PER_OP * len(kernel.body) + PER_HEAVY * heavy + PER_FOLD * any(kernel.reduced)
+    heavy = sum([op.name in TRANSCENDENTAL for op in code.ops])
+    return PER_KERNEL + PER_OP * len(code.ops) + PER_HEAVY * heavy + PER_FOLD * bool(code.dependent)
 
 
 def size_of(j: Jaxpr, v: int) -> int:

@@ -24,8 +24,9 @@ from ..ops.structural import Broadcast, Convert, Reshape, Transpose
 from .builder import Text, TextBuilder
 from .cost import TRANSCENDENTAL
 from .group import Group, Maker, operand_names
-from .loops import ITEMSIZE, Kernel
+from .loops import ITEMSIZE, Code
 from .nest import Dims
+from .special import group_of
 from .tape import Item, overwritable
 
 MAX_EQNS = 400  # equations in one kernel
@@ -273,7 +274,10 @@ class Planner:
             if not again:
                 break
             stored |= again
-        rows: list[tuple[int, int, Item]] = [(level, n, eqn) for level, n, eqn in self.needed_steps()]
+        rows: list[tuple[int, int, Item]] = []
+        for level, n, eqn in self.needed_steps():
+            group = group_of(eqn, self.avals)
+            rows.extend([(level, n, eqn)] if group is None else self.with_casts(level, n, group))
         for level, n, group in groups:
             rows.extend(self.with_casts(level, n, group))
         rows.sort(key=lambda row: row[:2])
@@ -390,7 +394,7 @@ def plan(j: Jaxpr) -> list[Item]:
     return Planner(j).items()
 
 
-def kernels(items: Sequence[Item]) -> list[Kernel]:
+def kernels(items: Sequence[Item]) -> list[Code]:
     """The kernels of a plan, each content once."""
     return list(dict.fromkeys([item.kernel for item in items if isinstance(item, Group)]))
 

@@ -18,7 +18,7 @@ from ..core.aval import Aval
 from ..core.jaxpr import Eqn
 from ..core.primitive import Primitive
 from ..ops.structural import Convert
-from .loops import Instr, Kernel, Operand, Output
+from .loops import Code, Instr, Kernel, Operand, Output
 from .nest import Access, Dims, Nest, make_nest
 from .tape import KernelStep
 
@@ -30,7 +30,7 @@ class Group(KernelStep):
     eqns: list[Eqn]
     ins: tuple[int, ...]
     outs: tuple[int, ...]
-    kernel: Kernel
+    kernel: Code
     nest: Nest
     out_avals: tuple[Aval, ...]
     compiled: Any = None
@@ -38,6 +38,8 @@ class Group(KernelStep):
 
     def overwrite(self, candidates: Sequence[int], avals: dict[int, Aval]) -> None:
         """Store outputs into these operands, where one is walked just as the output is and nowhere else."""
+        if not isinstance(self.kernel, Kernel):
+            return
         outputs = list(self.kernel.outputs)
         first = len(self.ins)
         for k, (out, a) in enumerate(zip(outputs, self.out_avals, strict=True)):
@@ -56,9 +58,9 @@ class Group(KernelStep):
         entry = self.compiled.bind(self.table(self.nest.sizes, list(zip(slots, self.nest.walks, strict=True))))
         checks = [s for s, joined in zip(slots, self.nest.joined[: len(self.ins)], strict=False) if joined]
         inputs = slots[: len(self.ins)]
-        outs = list(zip(slots[len(self.ins) :], self.out_avals, self.kernel.outputs, strict=True))
-        made = [(s, a.shape, a.dtype) for s, a, out in outs if out.inplace is None]
-        over = [(s, inputs[out.inplace]) for s, _, out in outs if out.inplace is not None]
+        outs = list(zip(slots[len(self.ins) :], self.out_avals, self.kernel.inplace, strict=True))
+        made = [(s, a.shape, a.dtype) for s, a, inplace in outs if inplace is None]
+        over = [(s, inputs[inplace]) for s, _, inplace in outs if inplace is not None]
         empty = np.empty
 
         def many(e: list[Any]) -> None:

@@ -87,8 +87,39 @@ class Output:
     inplace: int | None = None
 
 
+class Code:
+    """What is compiled to one function `void (sizes, arguments)`: hashable, equal for equal machine code, can be pickled.
+
+    naxes: the number of loop axes; the run gives a size for each.
+    operands: inputs, then outputs; the run gives for each an address and a byte stride along every loop axis.
+    dependent: the loop axes along which results depend on each other: a run cannot be split there.
+    """
+
+    __slots__ = ()
+
+    naxes: int
+
+    @property
+    def operands(self) -> tuple[Operand, ...]:
+        raise NotImplementedError
+
+    @property
+    def dependent(self) -> tuple[int, ...]:
+        raise NotImplementedError
+
+    @property
+    def inplace(self) -> tuple[int | None, ...]:
+        """For each output the input whose array it overwrites, element by element, or None."""
+        raise NotImplementedError
+
+    @property
+    def ops(self) -> tuple[Op, ...]:
+        """The operations in it that have names in the cost model; a helper process must know their classes."""
+        return ()
+
+
 @dataclass(frozen=True, slots=True)
-class Kernel:
+class Kernel(Code):
     """A loop nest: axis 0 outermost; `reduced[k]` says that axis k is folded by every output.
 
     All outputs store, or all reduce. A reduction's operand does not move along the reduced axes. `max`, `min`, `argmax`
@@ -117,6 +148,19 @@ class Kernel:
     def operands(self) -> tuple[Operand, ...]:
         """Inputs, then outputs: the order of every run-time table."""
         return self.inputs + tuple(out.operand for out in self.outputs)
+
+    @property
+    def dependent(self) -> tuple[int, ...]:
+        """The reduced axes."""
+        return tuple(k for k, reduced in enumerate(self.reduced) if reduced)
+
+    @property
+    def inplace(self) -> tuple[int | None, ...]:
+        return tuple(out.inplace for out in self.outputs)
+
+    @property
+    def ops(self) -> tuple[Op, ...]:
+        return tuple(instr.op for instr in self.body)
 
     def value_dtype(self, value: int) -> str:
         """The dtype of a numbered value."""
@@ -148,6 +192,11 @@ def _check_output(kernel: Kernel, out: Output, values: int) -> None:
         raise ValueError(f"output {out} stores {expected} values into {out.operand.dtype}: convert explicitly")
     if out.inplace is not None and kernel.inputs[out.inplace] != out.operand:
         raise ValueError(f"output {out} is in place of input {out.inplace}, which is laid out differently")
+
+
+def print_code(code: Code) -> str:
+    """A kernel to read: as loops, or what its class says of itself."""
+    return print_loops(code) if isinstance(code, Kernel) else str(code)
 
 
 def print_loops(kernel: Kernel) -> str:

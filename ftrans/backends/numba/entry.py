@@ -21,7 +21,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...lowering.loops import ITEMSIZE, Kernel
+from ...lowering.loops import ITEMSIZE, Code
 
 HEADER = 8
 ANY = -(2**63)
@@ -40,7 +40,7 @@ def make_table(sizes: Sequence[int], operands: Sequence[tuple[int, Sequence[int]
     return np.array([0] * HEADER + list(sizes) + rows, np.int64)
 
 
-def bind_table(table: Table, kernel: Kernel, address: int, cost: int) -> None:
+def bind_table(table: Table, kernel: Code, address: int, cost: int) -> None:
     """Fill in what the compiled kernel adds to a table: the header, and the inner strides it requires."""
     axes, operands = kernel.naxes, kernel.operands
     expected = HEADER + axes + len(operands) * (axes + 2)

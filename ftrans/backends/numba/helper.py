@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...config import config
-from ...lowering.loops import Kernel
+from ...lowering.loops import Code
 from . import engine, service, worker
 
 POLL = 0.5e-3  # seconds between two looks into the pipe: a look takes 2 µs
@@ -46,8 +46,8 @@ class Helper:
 
     def __init__(self) -> None:
         self.forget()
-        self.failed: dict[Kernel, str] = {}
-        self.deaths: dict[Kernel, int] = {}
+        self.failed: dict[Code, str] = {}
+        self.deaths: dict[Code, int] = {}
         self.unavailable = ""
         self.starts = 0
         atexit.register(self.close)
@@ -64,7 +64,7 @@ class Helper:
             process.returncode = 0  # not ours to wait for
         self.lock = threading.RLock()
         self.process: subprocess.Popen[bytes] | None = None
-        self.waiting: dict[str, Kernel] = {}
+        self.waiting: dict[str, Code] = {}
         self.outgoing = bytearray()
         self.incoming = bytearray()
         self.arrived: deque[Any] = deque()
@@ -74,7 +74,7 @@ class Helper:
 
     # What tiers call
 
-    def request(self, kernels: Sequence[Kernel]) -> bool:
+    def request(self, kernels: Sequence[Code]) -> bool:
         """Have these compiled, except for those that are or will be. False if it cannot be: they have to be compiled here."""
         with self.lock:
             if not config.helper:
@@ -93,7 +93,7 @@ class Helper:
         """Whether there is a helper process."""
         return self.process is not None
 
-    def is_requested(self, kernel: Kernel) -> bool:
+    def is_requested(self, kernel: Code) -> bool:
         """Whether an answer is on its way."""
         return kernel in list(self.waiting.values())
 
@@ -113,7 +113,7 @@ class Helper:
         finally:
             self.lock.release()
 
-    def wait(self, kernels: Sequence[Kernel]) -> None:
+    def wait(self, kernels: Sequence[Code]) -> None:
         """Return when none of the kernels is waited for any more: it is loaded, or has failed, or the helper is gone."""
         wanted = set(kernels)
         while not self.unavailable and not wanted.isdisjoint(list(self.waiting.values())):
@@ -161,7 +161,7 @@ class Helper:
         self.starts += 1
         return True
 
-    def ask(self, name: str, kernel: Kernel) -> None:
+    def ask(self, name: str, kernel: Code) -> None:
         if not self.waiting:
             self.heard = time.monotonic()
         self.waiting[name] = kernel
@@ -310,9 +310,9 @@ def interpreter() -> str | None:
     return path if "python" in name and not getattr(sys, "frozen", False) else None
 
 
-def sendable(kernel: Kernel) -> bool:
+def sendable(kernel: Code) -> bool:
     """Whether the helper knows all operations. A user's own would have to be imported there, with all that their module does."""
-    return all([type(i.op).__module__.partition(".")[0] == "ftrans" for i in kernel.body])
+    return all([type(op).__module__.partition(".")[0] == "ftrans" for op in kernel.ops])
 
 
 helper = Helper()

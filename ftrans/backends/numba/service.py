@@ -12,8 +12,8 @@ import threading
 import time
 from dataclasses import dataclass
 
-from ...lowering.loops import Kernel
-from . import engine, entry, generate, ir
+from ...lowering.loops import Code
+from . import emit, engine, entry, generate
 from .asm import joined
 from .engine import Entry
 
@@ -25,7 +25,7 @@ table = entry.make_table
 class Compiled:
     """Machine code of one kernel."""
 
-    kernel: Kernel
+    kernel: Code
     address: int
     cost: int
     milliseconds: float
@@ -39,7 +39,7 @@ class Compiled:
     @property
     def llvm(self) -> str:
         """The LLVM module it was compiled from."""
-        return ir.emit(self.kernel).text
+        return emit.emit(self.kernel).text
 
     @property
     def assembly(self) -> str:
@@ -47,7 +47,7 @@ class Compiled:
         return generate.generator().assembly(self.llvm)
 
 
-def compile(kernel: Kernel) -> Compiled:  # noqa: A001 - the word for it, as in re.compile
+def compile(kernel: Code) -> Compiled:  # noqa: A001 - the word for it, as in re.compile
     """The machine code of a kernel: from the cache when an equal kernel was compiled in this process.
 
     The cache is not bounded: code that LLVM's engine has loaded stays loaded, so forgetting it would free nothing.
@@ -61,7 +61,7 @@ def compile(kernel: Kernel) -> Compiled:  # noqa: A001 - the word for it, as in 
     return found
 
 
-def is_compiled(kernel: Kernel) -> bool:
+def is_compiled(kernel: Code) -> bool:
     """Whether `compile` would find this kernel in the cache."""
     return kernel in _compiled
 
@@ -71,7 +71,7 @@ def is_ready() -> bool:
     return generate.is_ready()
 
 
-def load(kernel: Kernel, name: str, code: bytes, cost: int, milliseconds: float) -> None:
+def load(kernel: Code, name: str, code: bytes, cost: int, milliseconds: float) -> None:
     """Put a kernel that another process compiled into the cache: its object code, under a name from `fresh_name`."""
     with _lock:
         if kernel not in _compiled:
@@ -85,12 +85,12 @@ def fresh_name() -> str:
     return f"ftrans_kernel_{next(_numbers)}"
 
 
-def _compile(kernel: Kernel) -> Compiled:
+def _compile(kernel: Code) -> Compiled:
     generator, loader = generate.generator(), engine.loader()
     start = time.perf_counter()
     if not engine.has_entry():
         engine.set_entry(loader.load(generator.entry_code, ["ftrans_entry"])[0])
-    emitted = ir.emit(kernel, fresh_name())
+    emitted = emit.emit(kernel, fresh_name())
     missing = [text for text in emitted.shared if text[0] not in engine.shared]
     if missing:
         loader.share(generator.object_code(joined(missing)), [name for name, _, _ in missing])
@@ -103,6 +103,6 @@ def _compile(kernel: Kernel) -> Compiled:
 counts = {"compiled": 0, "loaded": 0}
 """How many kernels this process has compiled itself, and how many it has loaded."""
 
-_compiled: dict[Kernel, Compiled] = {}
+_compiled: dict[Code, Compiled] = {}
 _numbers = itertools.count()
 _lock = threading.RLock()

@@ -22,7 +22,7 @@ import threading
 import time
 from typing import Any
 
-from . import ir
+from . import emit
 from .asm import joined
 from .generate import generator
 
@@ -85,7 +85,7 @@ def compiled(name: str, kernel: Any, sent: set[str]) -> list[Any]:
     answers: list[Any] = []
     try:
         start = time.perf_counter()
-        emitted = ir.emit(kernel, name)
+        emitted = emit.emit(kernel, name)
         missing = [text for text in emitted.shared if text[0] not in sent]
         if missing:
             names = [f for f, _, _ in missing]
