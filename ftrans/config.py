@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from .errors import ArgumentError
@@ -36,6 +36,7 @@ class Config:
     strict: bool = False
     numpy_rank_promotion: str = "allow"
     cache_size: int = 4096
+    threads: int = field(default_factory=lambda: cores())
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in {f.name for f in fields(self)}:
@@ -56,6 +57,11 @@ class Config:
             for name, value in before.items():
                 if hasattr(self, name):
                     setattr(self, name, value)
+
+
+def cores() -> int:
+    """How many processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def from_environment() -> Config:

@@ -12,9 +12,12 @@ Levels keep it free of cycles: a group of level n depends only on what has a low
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+import math
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ..config import config
 from ..core.aval import Aval
 from ..core.jaxpr import Eqn, Jaxpr
 from ..core.primitive import Primitive
@@ -26,6 +29,7 @@ from .cost import TRANSCENDENTAL
 from .group import Group, Maker, operand_names
 from .loops import ITEMSIZE, Code
 from .nest import Dims
+from .segment import Segment
 from .special import group_of
 from .tape import Item, overwritable
 
@@ -282,9 +286,13 @@ class Planner:
             rows.extend(self.with_casts(level, n, group))
         rows.sort(key=lambda row: row[:2])
         items = [item for _, _, item in rows]
+        made: set[int] = set()  # by the groups that stand directly before: memory that a native program can give to others
         for item, candidates in zip(items, overwritable(self.avals, self.j.outs, items), strict=False):
             if isinstance(item, Group):
-                item.overwrite(candidates, self.avals)
+                item.overwrite([v for v in candidates if v in made], self.avals)
+                made.update(item.outs)
+            else:
+                made.clear()
         return items
 
     def computed_twice(self, groups: list[tuple[int, int, Group]]) -> set[int]:
@@ -389,9 +397,18 @@ def axes_of(eqn: Eqn, ndim: int) -> tuple[int, ...]:
     return tuple(sorted([k % ndim for k in axes]))
 
 
-def plan(j: Jaxpr) -> list[Item]:
+class Plan(list[Item]):
+    """The items of a jaxpr in order: NumPy steps and groups. avals: of all variables, those made by the plan included."""
+
+    def __init__(self, items: Sequence[Item], avals: dict[int, Aval], outs: Sequence[int]) -> None:
+        super().__init__(items)
+        self.avals, self.outs = avals, outs
+
+
+def plan(j: Jaxpr) -> Plan:
     """The items of a jaxpr: NumPy steps and groups."""
-    return Planner(j).items()
+    planner = Planner(j)
+    return Plan(planner.items(), planner.avals, j.outs)
 
 
 def kernels(items: Sequence[Item]) -> list[Code]:
@@ -399,9 +416,35 @@ def kernels(items: Sequence[Item]) -> list[Code]:
     return list(dict.fromkeys([item.kernel for item in items if isinstance(item, Group)]))
 
 
-def realise(items: Sequence[Item], backend: Any) -> list[Item]:
-    """The plan with every group compiled by a backend: an object with `compile(kernel)` and `table(sizes, operands)`."""
+def realise(items: Plan, backend: Any) -> list[Item]:
+    """The plan with every group compiled by a backend, and groups that follow each other made one segment."""
     for item in items:
         if isinstance(item, Group) and item.compiled is None:
-            item.compiled, item.table = backend.compile(item.kernel), backend.table
-    return list(items)
+            item.compiled = backend.compile(item.kernel)
+    readers: dict[int, int] = dict.fromkeys(items.outs, len(items))  # who reads a variable last
+    for n, item in enumerate(items):
+        readers |= {v: max(n, readers.get(v, n)) for v in item.ins}
+    result: list[Item] = []
+    for start, end in stretches(items):
+        groups = [item for item in items[start:end] if isinstance(item, Group)]
+        if not groups:
+            result += items[start:end]
+            continue
+        wanted = [v for g in groups for v in g.outs if readers.get(v, -1) >= end]
+        segment = Segment.of(groups, items.avals, wanted)
+        segment.backend = backend
+        segment.plan(work, config.threads)
+        result.append(segment)
+    return result
+
+
+def stretches(items: Sequence[Item]) -> Iterator[tuple[int, int]]:
+    """(start, end) of the longest stretches of groups, and of what stands between them."""
+    for is_group, members in itertools.groupby(range(len(items)), lambda n: isinstance(items[n], Group)):
+        numbers = list(members)
+        yield numbers[0], numbers[-1] + 1
+
+
+def work(group: Group) -> float:
+    """Seconds that a compiled group takes, roughly."""
+    return float(math.prod(group.nest.sizes)) * group.compiled.cost * 1e-10  # type: ignore[no-any-return]

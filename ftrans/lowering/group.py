@@ -1,14 +1,13 @@
-"""The kernel of a group of equations, and the step that runs it.
+"""The kernel of a group of equations, and what it is run on.
 
     group = Maker(avals, walks).group(eqns, shape, axes, results)     # these equations in one loop nest over the shape
-    group.bind(slots)                                                 # once `compiled`: the function for the tape
 
 `walks` says of a view (a transpose, a broadcast ...) what array it walks and how, so that kernels read the array itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,7 +33,6 @@ class Group(KernelStep):
     nest: Nest
     out_avals: tuple[Aval, ...]
     compiled: Any = None
-    table: Any = None
 
     def overwrite(self, candidates: Sequence[int], avals: dict[int, Aval]) -> None:
         """Store outputs into these operands, where one is walked just as the output is and nowhere else."""
@@ -51,50 +49,6 @@ class Group(KernelStep):
                     break
         if outputs != list(self.kernel.outputs):
             self.kernel = replace(self.kernel, outputs=tuple(outputs))
-
-    def bind(self, slot_of: dict[int, int]) -> Callable[[list[Any]], None]:
-        """The step: allocate the outputs, run the kernel; copy operands whose layout does not fit."""
-        slots = [slot_of[v] for v in (*self.ins, *self.outs)]
-        entry = self.compiled.bind(self.table(self.nest.sizes, list(zip(slots, self.nest.walks, strict=True))))
-        checks = [s for s, joined in zip(slots, self.nest.joined[: len(self.ins)], strict=False) if joined]
-        inputs = slots[: len(self.ins)]
-        outs = list(zip(slots[len(self.ins) :], self.out_avals, self.kernel.inplace, strict=True))
-        made = [(s, a.shape, a.dtype) for s, a, inplace in outs if inplace is None]
-        over = [(s, inputs[inplace]) for s, _, inplace in outs if inplace is not None]
-        empty = np.empty
-
-        def many(e: list[Any]) -> None:
-            for s in checks:
-                if not e[s].flags.c_contiguous:
-                    e[s] = np.ascontiguousarray(e[s])
-            for s, shape, dtype in made:
-                e[s] = empty(shape, dtype)
-            for s, source in over:
-                e[s] = e[source]
-            if not entry(e):
-                contiguous(e, inputs)
-                for s, source in over:
-                    e[s] = e[source]
-                if not entry(e):
-                    raise AssertionError("a kernel refused contiguous operands")
-
-        if len(made) > 1 or checks or over:
-            return many
-        ((out, shape, dtype),) = made
-
-        def single(e: list[Any]) -> None:
-            e[out] = empty(shape, dtype)
-            if not entry(e):
-                many(e)
-
-        return single
-
-
-def contiguous(e: list[Any], slots: list[int]) -> None:
-    """Copy operands that are not in C order, or not aligned."""
-    for s in slots:
-        if isinstance(e[s], np.ndarray):
-            e[s] = np.array(e[s], order="C")
 
 
 def operand_names(op: Primitive, avals: tuple[Aval, ...]) -> tuple[str, ...]:

@@ -36,6 +36,15 @@ class Nest:
     operands: tuple[Operand, ...]
     walks: tuple[tuple[int, ...], ...]
     joined: tuple[bool, ...]  # operands some of whose axes were joined: they have to be C-contiguous
+    first: tuple[tuple[int, ...], ...] = ()  # as walks, but of joined axes the outermost
+    extents: tuple[int, ...] = ()  # for each loop axis the size of its outermost axis
+    units: tuple[int, ...] = ()  # and the number of iterations for each index of that
+
+    def __post_init__(self) -> None:
+        if not self.first:  # nothing is joined
+            object.__setattr__(self, "first", self.walks)
+            object.__setattr__(self, "extents", self.sizes)
+            object.__setattr__(self, "units", (1,) * len(self.sizes))
 
 
 def make_nest(shape: Sequence[int], reduced: Sequence[bool], accesses: Sequence[Access]) -> Nest:
@@ -51,14 +60,17 @@ def make_nest(shape: Sequence[int], reduced: Sequence[bool], accesses: Sequence[
     groups = innermost_long(groups, shape)
     sizes = [size_of(group, shape) for group in groups]
     inner = [group[-1] for group in groups]
-    operands, walks, joined = [], [], []
+    operands, walks, joined, first = [], [], [], []
     for a in accesses:
         walk = tuple([-1 if (d := a.dims[k]) is None else d for k in inner])
         operands.append(Operand(a.dtype, tuple([w >= 0 for w in walk]), stride_class(walk, a.ndim)))
         walks.append(walk)
+        first.append(tuple([-1 if (d := a.dims[g[0]]) is None else d for g in groups]))
         joined.append(any([len(g) > 1 and a.dims[g[-1]] is not None for g in groups]))
     loops_reduced = tuple([bool(reduced[g[-1]]) for g in groups])
-    return Nest(tuple(sizes), loops_reduced, tuple(operands), tuple(walks), tuple(joined))
+    extents = tuple([shape[g[0]] for g in groups])
+    units = tuple([size_of(g[1:], shape) for g in groups])
+    return Nest(tuple(sizes), loops_reduced, tuple(operands), tuple(walks), tuple(joined), tuple(first), extents, units)
 
 
 def size_of(group: Sequence[int], shape: Sequence[int]) -> int:

@@ -70,6 +70,7 @@ class Function:
     """The lines of one LLVM function. Methods that compute return the name of their result."""
 
     def __init__(self, returns: str, name: str, parameters: str, attributes: str = "") -> None:
+        self.name = name
         self.head = f"define {attributes_before(name)}{returns} @{name}({parameters}) nounwind {attributes} {{\nentry:\n"
         self.lines: list[str] = []
         self.allocas: list[str] = []

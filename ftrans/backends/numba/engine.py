@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from . import entry, vecmath
+from . import entry, runtime, tables, vecmath
 
 Entry = Callable[[list[Any]], bool]
 
@@ -99,12 +99,16 @@ _lock = threading.Lock()
 _method: entry.MethodDef | None = None
 
 
-def set_entry(address: int) -> None:
+ENTRY_NAMES = ("ftrans_entry", *runtime.NAMES)
+
+
+def set_entry(addresses: list[int]) -> None:
     """Tell where the compiled entry is; the first one told stays."""
     global _method
     if _method is None:
         entry.check_offsets()
-        _method = entry.MethodDef(b"kernel", address, entry.METH_O, b"Run on the list of a program's slots.")
+        tables.set_runtime(dict(zip(ENTRY_NAMES, addresses, strict=True)))
+        _method = entry.MethodDef(b"kernel", addresses[0], entry.METH_O, b"Run on the list of a program's slots.")
 
 
 def has_entry() -> bool:

@@ -58,10 +58,6 @@ def entry_text(name: str) -> str:
     """The entry in LLVM IR: `ptr (ptr self, ptr list)`. Field offsets are those `check_offsets` verifies."""
     data, strides, flags, kind = HEAD, HEAD + 24, HEAD + 48, HEAD - 8
     return f"""
-declare void @Py_IncRef(ptr)
-declare ptr @PyEval_SaveThread()
-declare void @PyEval_RestoreThread(ptr)
-
 define ptr @{name}(ptr %self, ptr %list) nounwind {{
 entry:
   %table.field = getelementptr i8, ptr %self, i64 {data}

@@ -12,7 +12,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from . import engine, entry
+from . import engine, entry, runtime
 
 LEVEL = 2  # of LLVM's optimisations; 3 gives the same code for kernels
 
@@ -32,7 +32,7 @@ class Generator:
         )
         self.layout = str(self.machine.target_data)
         self.lock = threading.Lock()
-        self.entry_code = self.object_code(entry.entry_text("ftrans_entry"))
+        self.entry_code = self.object_code(entry.entry_text("ftrans_entry") + runtime.functions())
 
     def object_code(self, text: str) -> bytes:
         """The relocatable object of a module."""

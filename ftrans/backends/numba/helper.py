@@ -219,7 +219,7 @@ class Helper:
             if path != worker.__file__:
                 self.give_up(f"the helper process runs another ftrans: {path}")
             elif not engine.has_entry():
-                engine.set_entry(engine.loader().load(code, [name])[0])
+                engine.set_entry(engine.loader().load(code, engine.ENTRY_NAMES))
         elif kind == "shared":
             names, code = rest
             engine.loader().share(code, names)

@@ -13,9 +13,12 @@ import time
 from dataclasses import dataclass
 
 from ...lowering.loops import Code
-from . import emit, engine, entry, generate
+from . import emit, engine, entry, generate, tables
 from .asm import joined
 from .engine import Entry
+
+segment = tables.segment_step
+"""(segment, slot of each variable) -> the step of a tape that runs it."""
 
 table = entry.make_table
 """(sizes of the loop axes, per operand (slot, array dimension per axis or -1)) -> the table `Compiled.bind` takes."""
@@ -89,7 +92,7 @@ def _compile(kernel: Code) -> Compiled:
     generator, loader = generate.generator(), engine.loader()
     start = time.perf_counter()
     if not engine.has_entry():
-        engine.set_entry(loader.load(generator.entry_code, ["ftrans_entry"])[0])
+        engine.set_entry(loader.load(generator.entry_code, engine.ENTRY_NAMES))
     emitted = emit.emit(kernel, fresh_name())
     missing = [text for text in emitted.shared if text[0] not in engine.shared]
     if missing:

@@ -1,0 +1,689 @@
+"""Run whole programs in compiled code: what a program is as tables of numbers, and the functions that carry them out.
+
+    ftrans_list(self, list)                a builtin: run a segment on the list of a tape's slots
+    ftrans_call(self, args, n, kwnames)    a builtin: a call from Python to Python: take arguments apart, run, build the result
+    ftrans_execute(program, objects)       check inputs, allocate outputs, run the steps
+    ftrans_run, ftrans_worker              one run of steps, by blocks along an axis, on several threads
+    ftrans_step(step, ...)                 one kernel: fill in its sizes and arguments, call it
+
+Signatures are data, not code: these functions are compiled once and stored. tables.py makes the tables; the names of
+their columns are here. A number is an int64; addresses are of memory that the program's Python object keeps alive.
+
+Temporaries live in an arena that the process keeps and a running program takes away (others then make their own), so any number of
+threads can run programs, and a fork finds nothing half done. Threads are started for one run and joined at its end (20 µs): no
+pool is shared, so that neither forks nor nested calls nor other pools can block it. Which thread computes a block does not change it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+
+from .asm import Function, Module
+from .layout import DATA, DESCR, DIMS, FLAGS, HEAD, KIND, NDIM, STRIDES
+
+ANY = -(2**63)
+CONTIGUOUS, ALIGNED = 0x1, 0x100
+STACK_BYTES = 16384  # an arena of at most so many bytes lies on the stack
+
+
+class Program(IntEnum):
+    """A program's table."""
+
+    NDARRAY, INPUTS, INPUT_ROWS, VALUES, VALUE_ROWS, OUTPUTS, OUTPUT_ROWS, RUNS, RUN_ROWS, ARENA, RELEASE, INT, BOOL, TRUE = range(14)
+    FALSE, EMPTY, SCALAR = range(14, 17)
+    SIZE = 17
+
+
+class Input(IntEnum):
+    """A row for each input. KIND 0: an array of exactly this descriptor and these dimensions; 1: a scalar, or a 0-d array.
+
+    TYPE: the class a scalar must have, or 0. REQUIRED: 0, or the address of a stride for each dimension that it must have (or ANY)
+    where it is not C-contiguous; 1 where it must be C-contiguous.
+    """
+
+    KIND, TYPE, DESCR, NDIM, DIMS, REQUIRED = range(6)
+    SIZE = 6
+
+
+class Where(IntEnum):
+    """Where a value that is no input lies (a row of WHERE, NUMBER, STRIDES): output NUMBER, the arena, or where another value does."""
+
+    OUTPUT, ARENA, VALUE = range(3)
+
+
+class Output(IntEnum):
+    """A row for each output. KIND: see `Made`. NUMBER: the output that is the same object."""
+
+    KIND, DESCR, NDIM, DIMS, NUMBER = range(5)
+    SIZE = 5
+
+
+class Made(IntEnum):
+    """What kind of object an output is."""
+
+    ARRAY, SCALAR, FLOAT, INT, BOOL, COMPLEX, SAME = range(7)
+
+
+class Run(IntEnum):
+    """A run of steps. CHUNKS 0: a guard, of VALUE whose BYTES must be EXPECTED. Else the extent is walked in chunks."""
+
+    STEPS, STEP_ROWS, CHUNKS, CHUNK, EXTENT, THREADS, SCRATCH, SCRATCH_BYTES, LOCALS, LOCAL_ROWS = range(10)
+    SIZE = 10
+    VALUE, BYTES, EXPECTED = 0, 1, 3
+
+
+class Step(IntEnum):
+    """A kernel call. AXIS: the loop axis that is split, or -1; UNIT: its iterations for each of the run's extent."""
+
+    KERNEL, AXES, OPERANDS, SIZES, ROWS, AXIS, UNIT = range(7)
+    SIZE = 7
+
+
+class Operand(IntEnum):
+    """A row of a step's operand: then for each loop axis the dimension it walks or -1, then for each the factor of the stride, then
+    STARTS pairs of dimension and index at which it starts. MOVES: whether a block starts where the split axis is."""
+
+    VALUE, STARTS, MOVES = range(3)
+    SIZE = 3
+
+
+class Call(IntEnum):
+    """A call's table."""
+
+    PROGRAM, ARGS, TAKES, TAKE_ROWS, OBJECTS, LEAVES, LEAF_ROWS, SCOPES, SCOPE_ROWS, WORDS, WORD_ROWS, MAKES, MAKE_ROWS = range(13)
+    TUPLE, LIST, DICT, NONE, INT, REFUSAL, NAMES, NAME_ROWS = range(13, 21)
+    SIZE = 21
+
+
+class Take(IntEnum):
+    """How an object is taken apart (a row of OP, OBJECT, NUMBER, EXTRA): a container of so many items (a dict: at these keys), an int
+    of this value, or just this object."""
+
+    TUPLE, LIST, DICT, INT, IS = range(5)
+
+
+class Make(IntEnum):
+    """How the result is built (a row of OP, NUMBER, EXTRA): push an output, or a container of the last ones, or None."""
+
+    LEAF, TUPLE, LIST, DICT, NONE = range(5)
+
+
+class Status(IntEnum):
+    """What ftrans_execute says."""
+
+    MISFIT, DONE, GUARD, ERROR = range(4)
+
+
+class Code(Function):
+    """A function with what these need: words of tables, fields of objects, exits."""
+
+    def __init__(self, returns: str, name: str, parameters: str, attributes: str = "") -> None:
+        super().__init__(returns, name, parameters, attributes)
+        self.returns = returns
+
+    def ret(self, value: str = "") -> None:
+        self.do(f"ret {self.returns} {value}")
+
+    def word(self, table: str, number: int | str, type_: str = "i64") -> str:
+        """table[number]."""
+        return self.load(type_, self.element("i64", table, number))
+
+    def field(self, obj: str, offset: int, type_: str = "i64") -> str:
+        """The field of an object at this offset."""
+        return self.load(type_, self.element("i8", obj, offset))
+
+    def at(self, table: str, number: int | str, type_: str = "ptr") -> str:
+        """items[number] of a C array."""
+        return self.load(type_, self.element(type_, table, number))
+
+    def is_(self, x: str, y: str | int, type_: str = "i64") -> str:
+        return self.let(f"icmp eq {type_} {x}, {y}")
+
+    def array(self, type_: str, count: str) -> str:
+        """Memory of this call for a number of elements known now."""
+        return self.let(f"alloca {type_}, i64 {count}, align 16")
+
+    def either(self, condition: str, type_: str, x: str, y: str) -> str:
+        return self.let(f"select i1 {condition}, {type_} {x}, {type_} {y}")
+
+    def plus(self, *values: str | int) -> str:
+        total = str(values[0])
+        for x in values[1:]:
+            total = self.let(f"add i64 {total}, {x}")
+        return total
+
+    def times(self, x: str, y: str | int) -> str:
+        return self.let(f"mul i64 {x}, {y}")
+
+    def row(self, table: str, number: str, size: int) -> str:
+        """The address of a row."""
+        return self.element("i64", table, self.times(number, size))
+
+
+def functions() -> str:
+    """All functions as one module's text."""
+    module = Module()
+    for make in (step, worker, run, arena_take, arena_give, check_input, finish_output, execute, by_list, take, make_result, call, set_threads):
+        function = make()
+        module.add_function(function.name, function)
+    return "\n".join(["@ftrans_arena = internal global ptr null", "@ftrans_threads = global i64 1", module.text()])
+
+
+NAMES = ("ftrans_list", "ftrans_call", "ftrans_set_threads")
+
+
+# ---- steps and runs --------------------------------------------------------------------------------------------------
+
+
+def step() -> Code:
+    """One kernel call; count < 0: all of it, else so many of the run's extent from start on."""
+    f = Code("void", "ftrans_step", "ptr %step, ptr %addresses, ptr %strides, i64 %start, i64 %count", "noinline")
+    axes, operands = f.word("%step", Step.AXES), f.word("%step", Step.OPERANDS)
+    sizes, row = f.word("%step", Step.SIZES, "ptr"), f.alloca("ptr")
+    f.store("ptr", f.word("%step", Step.ROWS, "ptr"), row)
+    arguments, split = f.array("i64", f.times(operands, f.plus(axes, 1))), f.word("%step", Step.AXIS)
+    own, part = f.array("i64", f.plus(axes, 1)), f.let("icmp sge i64 %count, 0")
+    unit = f.word("%step", Step.UNIT)
+    with f.when(part):
+        with f.loop(axes) as a:
+            f.store("i64", f.at(sizes, a, "i64"), f.element("i64", own, a))
+        f.store("i64", f.times("%count", unit), f.element("i64", own, split))
+    first = f.either(part, "i64", f.times("%start", unit), "0")
+    with f.loop(operands) as k:
+        here = f.load("ptr", row)
+        value, starts, moves = [f.word(here, n) for n in (Operand.VALUE, Operand.STARTS, Operand.MOVES)]
+        address = f.alloca("i64")
+        f.store("i64", f.at("%addresses", value, "i64"), address)
+        strides, target = f.at("%strides", value), f.element("i64", arguments, f.times(k, f.plus(axes, 1)))
+        dims = f.element("i64", here, Operand.SIZE)
+        factors = f.element("i64", dims, axes)
+        begins = f.element("i64", factors, axes)
+        with f.loop(axes) as a:
+            dim, place = f.at(dims, a, "i64"), f.element("i64", target, f.plus(a, 1))
+            f.store("i64", "0", place)
+            with f.when(f.let(f"icmp sge i64 {dim}, 0")):
+                stride = f.times(f.at(strides, dim, "i64"), f.at(factors, a, "i64"))
+                f.store("i64", stride, place)
+                with f.when(f.is_(a, split)):
+                    shift = f.times(f.times(first, moves), stride)
+                    f.store("i64", f.plus(f.load("i64", address), shift), address)
+        with f.loop(starts) as n:
+            pair = f.row(begins, n, 2)
+            offset = f.times(f.at(strides, f.word(pair, 0), "i64"), f.word(pair, 1))
+            f.store("i64", f.plus(f.load("i64", address), offset), address)
+        f.store("i64", f.load("i64", address), target)
+        f.store("ptr", f.element("i64", begins, f.times(starts, 2)), row)
+    chosen = f.either(part, "ptr", own, sizes)
+    f.do(f"call void {f.word('%step', Step.KERNEL, 'ptr')}(ptr {chosen}, ptr {arguments})")
+    f.ret()
+    return f
+
+
+# What the threads of a run share: the run, addresses, strides, the number of values, scratch; the next chunk and the next thread.
+SHARED = 7
+
+
+def worker() -> Code:
+    """Take chunks of a run until there are none left. Its scratch is that of its number."""
+    f = Code("ptr", "ftrans_worker", "ptr %shared")
+    row, old, strides = [f.word("%shared", n, "ptr") for n in range(3)]
+    values, scratch = f.word("%shared", 3), f.word("%shared", 4)
+    number = f.let(f"atomicrmw add ptr {f.element('i64', '%shared', 6)}, i64 1 seq_cst")
+    addresses = f.array("i64", values)
+    with f.loop(values) as k:
+        f.store("i64", f.at(old, k, "i64"), f.element("i64", addresses, k))
+    mine = f.plus(scratch, f.times(number, f.word(row, Run.SCRATCH_BYTES)))
+    locals_ = f.word(row, Run.LOCAL_ROWS, "ptr")
+    with f.loop(f.word(row, Run.LOCALS)) as k:
+        pair = f.row(locals_, k, 2)
+        f.store("i64", f.plus(mine, f.word(pair, 1)), f.element("i64", addresses, f.word(pair, 0)))
+    chunks, length, extent = f.word(row, Run.CHUNKS), f.word(row, Run.CHUNK), f.word(row, Run.EXTENT)
+    steps, rows = f.word(row, Run.STEPS), f.word(row, Run.STEP_ROWS, "ptr")
+    with f.forever() as end:
+        chunk = f.let(f"atomicrmw add ptr {f.element('i64', '%shared', 5)}, i64 1 seq_cst")
+        f.stop_unless(f.let(f"icmp slt i64 {chunk}, {chunks}"), end)
+        start = f.times(chunk, length)
+        count = f.intrinsic("smin", "i64", length, f.let(f"sub i64 {extent}, {start}"))
+        with f.loop(steps) as n:
+            call_step(f, f.row(rows, n, Step.SIZE), addresses, strides, start, count)
+    f.ret("null")
+    return f
+
+
+def call_step(f: Code, row: str, addresses: str, strides: str, start: str, count: str) -> None:
+    f.do(f"call void @ftrans_step(ptr {row}, ptr {addresses}, ptr {strides}, i64 {start}, i64 {count})")
+
+
+def run() -> Code:
+    """All steps of a run: whole, by chunks, or by chunks on several threads."""
+    f = Code("void", "ftrans_run", "ptr %row, ptr %addresses, ptr %strides, i64 %values, i64 %arena")
+    steps, rows, chunks = f.word("%row", Run.STEPS), f.word("%row", Run.STEP_ROWS, "ptr"), f.word("%row", Run.CHUNKS)
+    with f.when(f.is_(chunks, 1)):
+        with f.loop(steps) as n:
+            call_step(f, f.row(rows, n, Step.SIZE), "%addresses", "%strides", "0", "-1")
+        f.branch("end")
+        f.label("unreached")
+    shared = f.alloca("i64", SHARED)
+    scratch = f.plus("%arena", f.word("%row", Run.SCRATCH))
+    contents = [("ptr", "%row"), ("ptr", "%addresses"), ("ptr", "%strides"), ("i64", "%values"), ("i64", scratch), ("i64", "0"), ("i64", "0")]
+    for n, (type_, value) in enumerate(contents):
+        f.store(type_, value, f.element("i64", shared, n))
+    limit = f.load("i64", "@ftrans_threads")
+    threads = f.intrinsic("smin", "i64", f.intrinsic("smin", "i64", f.word("%row", Run.THREADS), limit), chunks)
+    others = f.intrinsic("smax", "i64", f.let(f"sub i64 {threads}, 1"), "0")
+    handles, made = f.array("i64", f.plus(others, 1)), f.alloca("i64")
+    f.store("i64", "0", made)
+    with f.loop(others):  # a thread that cannot be had is done without
+        place = f.element("i64", handles, f.load("i64", made))
+        failed = f.call("i32", "pthread_create", f"ptr {place}", "ptr null", "ptr @ftrans_worker", f"ptr {shared}")
+        started = f.let(f"zext i1 {f.is_(failed, 0, 'i32')} to i64")
+        f.store("i64", f.plus(f.load("i64", made), started), made)
+    f.do(f"call ptr @ftrans_worker(ptr {shared})")
+    with f.loop(f.load("i64", made)) as n:
+        f.call("i32", "pthread_join", f"i64 {f.at(handles, n, 'i64')}", "ptr null")
+    f.branch("end")
+    f.label("end")
+    f.ret()
+    return f
+
+
+def set_threads() -> Code:
+    """How many threads a run may use at most."""
+    f = Code("void", "ftrans_set_threads", "i64 %n")
+    f.store("i64", "%n", "@ftrans_threads")
+    f.ret()
+    return f
+
+
+# ---- memory ----------------------------------------------------------------------------------------------------------
+
+
+def arena_take() -> Code:
+    """Memory of so many bytes, the process's arena if that is free and large enough; its size stands in front of it."""
+    f = Code("i64", "ftrans_arena_take", "i64 %bytes")
+    kept = f.let("atomicrmw xchg ptr @ftrans_arena, ptr null seq_cst")
+    with f.when(f.let(f"icmp ne ptr {kept}, null")):
+        with f.when(f.let(f"icmp sge i64 {f.load('i64', kept)}, %bytes")):
+            f.ret(f.let(f"ptrtoint ptr {kept} to i64"))
+            f.label("unreached")
+        f.call("void", "free", f"ptr {kept}")
+    fresh = f.call("ptr", "malloc", f"i64 {f.plus('%bytes', 128)}")
+    with f.when(f.let(f"icmp ne ptr {fresh}, null")):
+        f.store("i64", "%bytes", fresh)
+    f.ret(f.let(f"ptrtoint ptr {fresh} to i64"))
+    return f
+
+
+def arena_give() -> Code:
+    """Keep this memory for the next program."""
+    f = Code("void", "ftrans_arena_give", "i64 %arena")
+    other = f.let(f"atomicrmw xchg ptr @ftrans_arena, ptr {f.let('inttoptr i64 %arena to ptr')} seq_cst")
+    with f.when(f.let(f"icmp ne ptr {other}, null")):
+        f.call("void", "free", f"ptr {other}")
+    f.ret()
+    return f
+
+
+# ---- a program -------------------------------------------------------------------------------------------------------
+
+
+def check_input() -> Code:
+    """Whether an object is what an input's row says; then its address and strides are stored."""
+    f = Code("i1", "ftrans_check_input", "ptr %p, ptr %row, ptr %object, ptr %address, ptr %strides, ptr %scratch")
+    type_ = f.field("%object", KIND, "ptr")
+    is_array = f.is_(type_, f.word("%p", Program.NDARRAY, "ptr"), "ptr")
+    f.branch_if(is_array, "array", "other")
+    f.label("array")
+    f.stop_unless(f.is_(f.field("%object", DESCR), f.word("%row", Input.DESCR)), "no")
+    f.stop_unless(f.is_(f.let(f"sext i32 {f.field('%object', NDIM, 'i32')} to i64"), ndim := f.word("%row", Input.NDIM)), "no")
+    flags, dims, wanted = f.field("%object", FLAGS, "i32"), f.field("%object", DIMS, "ptr"), f.word("%row", Input.DIMS, "ptr")
+    f.stop_unless(f.let(f"icmp ne i32 {f.let(f'and i32 {flags}, {ALIGNED}')}, 0"), "no")
+    strides = f.field("%object", STRIDES, "ptr")
+    with f.loop(ndim) as k:
+        f.stop_unless(f.is_(f.at(dims, k, "i64"), f.at(wanted, k, "i64")), "no")
+    f.store("ptr", f.field("%object", DATA, "ptr"), "%address")
+    f.store("ptr", strides, "%strides")
+    scattered = f.is_(f.let(f"and i32 {flags}, {CONTIGUOUS}"), 0, "i32")
+    with f.when(scattered):
+        required = f.word("%row", Input.REQUIRED)
+        f.stop_unless(f.let(f"icmp ne i64 {required}, 1"), "no")
+        with f.when(f.let(f"icmp ne i64 {required}, 0")):
+            table = f.let(f"inttoptr i64 {required} to ptr")
+            with f.loop(ndim) as k:
+                want = f.at(table, k, "i64")
+                fits = f.let(f"or i1 {f.is_(want, ANY)}, {f.is_(want, f.at(strides, k, 'i64'))}")
+                f.stop_unless(fits, "no")
+    f.branch("yes")
+    f.label("other")
+    f.stop_unless(f.is_(f.word("%row", Input.KIND), 1), "no")
+    wanted_type = f.word("%row", Input.TYPE, "ptr")
+    f.stop_unless(f.let(f"or i1 {f.is_(wanted_type, 'null', 'ptr')}, {f.is_(wanted_type, type_, 'ptr')}"), "no")
+    f.store("ptr", f.element("i8", "%object", HEAD), "%address")
+    with f.when(f.is_(type_, f.word("%p", Program.INT, "ptr"), "ptr")):
+        overflow = f.alloca("i32")
+        number = f.call("i64", "PyLong_AsLongLongAndOverflow", "ptr %object", f"ptr {overflow}")
+        f.stop_unless(f.is_(f.load("i32", overflow), 0, "i32"), "no")
+        f.store("i64", number, "%scratch")
+        f.store("ptr", "%scratch", "%address")
+    with f.when(f.is_(type_, f.word("%p", Program.BOOL, "ptr"), "ptr")):
+        truth = f.is_("%object", f.word("%p", Program.TRUE, "ptr"), "ptr")
+        f.store("i64", f.let(f"zext i1 {truth} to i64"), "%scratch")
+        f.store("ptr", "%scratch", "%address")
+    f.branch("yes")
+    f.label("yes")
+    f.ret("true")
+    f.label("no")
+    f.ret("false")
+    return f
+
+
+def finish_output() -> Code:
+    """The object of an output that is no array: a NumPy scalar or a Python number, from the memory where its value is."""
+    f = Code("ptr", "ftrans_finish_output", "ptr %p, ptr %row, ptr %memory, ptr %objects")
+    kind = f.word("%row", Output.KIND)
+    cases = [Made.SCALAR, Made.FLOAT, Made.INT, Made.BOOL, Made.COMPLEX, Made.SAME]
+    f.do(f"switch i64 {kind}, label %other [{' '.join([f'i64 {int(c)}, label %case{int(c)}' for c in cases])}]")
+    f.label(f"case{int(Made.SCALAR)}")
+    scalar, descr = f.word("%p", Program.SCALAR, "ptr"), f.word("%row", Output.DESCR, "ptr")
+    f.ret(f.let(f"call ptr {scalar}(ptr %memory, ptr {descr}, ptr null)"))
+    f.label(f"case{int(Made.FLOAT)}")
+    f.ret(f.call("ptr", "PyFloat_FromDouble", f"double {f.load('double', '%memory')}"))
+    f.label(f"case{int(Made.INT)}")
+    f.ret(f.call("ptr", "PyLong_FromLongLong", f"i64 {f.load('i64', '%memory')}"))
+    f.label(f"case{int(Made.BOOL)}")
+    truth = f.is_(f.load("i8", "%memory"), 1, "i8")
+    named = f.either(truth, "ptr", f.word("%p", Program.TRUE, "ptr"), f.word("%p", Program.FALSE, "ptr"))
+    f.call("void", "Py_IncRef", f"ptr {named}")
+    f.ret(named)
+    f.label(f"case{int(Made.COMPLEX)}")
+    real, imag = f.load("double", "%memory"), f.load("double", f.element("double", "%memory", 1))
+    f.ret(f.call("ptr", "PyComplex_FromDoubles", f"double {real}", f"double {imag}"))
+    f.label(f"case{int(Made.SAME)}")
+    same = f.at("%objects", f.word("%row", Output.NUMBER))
+    f.call("void", "Py_IncRef", f"ptr {same}")
+    f.ret(same)
+    f.label("other")
+    f.ret("null")
+    return f
+
+
+def execute() -> Code:
+    """Run a program: objects hold its inputs, then room for its outputs. Gives a Status; after GUARD and MISFIT nothing is kept."""
+    f = Code("i64", "ftrans_execute", "ptr %p, ptr %objects")
+    inputs, values, outputs = [f.word("%p", n) for n in (Program.INPUTS, Program.VALUES, Program.OUTPUTS)]
+    addresses, strides, scratch = f.array("i64", values), f.array("ptr", values), f.array("i64", inputs)
+    memory = f.array("{ double, double }", outputs)
+    results = f.element("ptr", "%objects", inputs)
+    rows = f.word("%p", Program.INPUT_ROWS, "ptr")
+    with f.loop(inputs) as k:
+        places = [f.element(t, x, k) for t, x in (("i64", addresses), ("ptr", strides), ("i64", scratch))]
+        arguments = ["%p", f.row(rows, k, Input.SIZE), f.at("%objects", k), *places]
+        f.stop_unless(f.let(f"call i1 @ftrans_check_input({', '.join([f'ptr {x}' for x in arguments])})"), "misfit")
+    allocate_outputs(f, outputs, results, memory)
+    bytes_ = f.word("%p", Program.ARENA)
+    small = f.let(f"icmp sle i64 {bytes_}, {STACK_BYTES}")
+    stack = f.array("i8", f.plus(f.either(small, "i64", bytes_, "0"), 64))
+    taken = f.alloca("i64")
+    f.store("i64", f.let(f"ptrtoint ptr {stack} to i64"), taken)
+    with f.when(f.let(f"xor i1 {small}, true")):
+        f.store("i64", f.let(f"call i64 @ftrans_arena_take(i64 {bytes_})"), taken)
+        f.stop_unless(f.let(f"icmp ne i64 {f.load('i64', taken)}, 0"), "memory")
+        f.store("i64", f.plus(f.load("i64", taken), 64), taken)
+    arena = f.let(f"and i64 {f.plus(f.load('i64', taken), 63)}, -64")
+    place_values(f, values, inputs, addresses, strides, arena, results, memory)
+    status, thread = f.alloca("i64"), f.alloca("ptr")
+    f.store("i64", str(int(Status.DONE)), status)
+    release = f.let(f"icmp ne i64 {f.word('%p', Program.RELEASE)}, 0")
+    with f.when(release):
+        f.store("ptr", f.call("ptr", "PyEval_SaveThread"), thread)
+    run_all(f, addresses, strides, values, arena, status)
+    with f.when(release):
+        f.call("void", "PyEval_RestoreThread", f"ptr {f.load('ptr', thread)}")
+    with f.when(f.let(f"xor i1 {small}, true")):
+        front = f.load("i64", taken)
+        f.do(f"call void @ftrans_arena_give(i64 {f.let(f'sub i64 {front}, 64')})")
+    f.stop_unless(f.is_(f.load("i64", status), int(Status.DONE)), "drop")
+    finish_outputs(f, outputs, results, memory)
+    f.ret(str(int(Status.DONE)))
+    f.label("misfit")
+    f.ret(str(int(Status.MISFIT)))
+    f.label("memory")
+    f.call("ptr", "PyErr_NoMemory")
+    f.store("i64", str(int(Status.ERROR)), status)
+    f.branch("drop")
+    f.label("drop")
+    with f.loop(outputs) as k:
+        made = f.at(results, k)
+        with f.when(f.let(f"icmp ne ptr {made}, null")):
+            f.call("void", "Py_DecRef", f"ptr {made}")
+    f.ret(f.load("i64", status))
+    f.label("failed")  # an output could not be made; the exception is set
+    f.ret(str(int(Status.ERROR)))
+    return f
+
+
+def allocate_outputs(f: Code, outputs: str, results: str, memory: str) -> None:
+    """Make the arrays; scalars come when their values are known."""
+    rows, empty = f.word("%p", Program.OUTPUT_ROWS, "ptr"), f.word("%p", Program.EMPTY, "ptr")
+    with f.loop(outputs) as k:
+        row, place = f.row(rows, k, Output.SIZE), f.element("ptr", results, k)
+        f.store("ptr", "null", place)
+        with f.when(f.is_(f.word(row, Output.KIND), int(Made.ARRAY))):
+            descr = f.word(row, Output.DESCR, "ptr")
+            f.call("void", "Py_IncRef", f"ptr {descr}")
+            ndim = f.let(f"trunc i64 {f.word(row, Output.NDIM)} to i32")
+            made = f.let(f"call ptr {empty}(i32 {ndim}, ptr {f.word(row, Output.DIMS, 'ptr')}, ptr {descr}, i32 0)")
+            f.stop_unless(f.let(f"icmp ne ptr {made}, null"), "failed")
+            f.store("ptr", made, place)
+
+
+def place_values(f: Code, values: str, inputs: str, addresses: str, strides: str, arena: str, results: str, memory: str) -> None:
+    """Address and strides of every value that is no input."""
+    rows, output_rows = f.word("%p", Program.VALUE_ROWS, "ptr"), f.word("%p", Program.OUTPUT_ROWS, "ptr")
+    with f.loop(f.let(f"sub i64 {values}, {inputs}")) as n:
+        row, k = f.row(rows, n, 3), f.plus(inputs, n)
+        where, number = f.word(row, 0), f.word(row, 1)
+        f.store("ptr", f.word(row, 2, "ptr"), f.element("ptr", strides, k))
+        place = f.element("i64", addresses, k)
+        f.store("i64", f.plus(arena, number), place)
+        with f.when(f.is_(where, int(Where.VALUE))):
+            f.store("i64", f.at(addresses, number, "i64"), place)
+        with f.when(f.is_(where, int(Where.OUTPUT))):
+            f.store("ptr", f.element("{ double, double }", memory, number), place)
+            with f.when(f.is_(f.word(f.row(output_rows, number, Output.SIZE), Output.KIND), int(Made.ARRAY))):
+                f.store("i64", f.field(f.at(results, number), DATA), place)
+
+
+def run_all(f: Code, addresses: str, strides: str, values: str, arena: str, status: str) -> None:
+    """Every run in order; a guard that does not hold ends it."""
+    rows = f.word("%p", Program.RUN_ROWS, "ptr")
+    with f.loop(f.word("%p", Program.RUNS)) as n:
+        row = f.row(rows, n, Run.SIZE)
+        guard = f.is_(f.word(row, Run.CHUNKS), 0)
+        with f.when(guard):
+            place = f.let(f"inttoptr i64 {f.at(addresses, f.word(row, Run.VALUE), 'i64')} to ptr")
+            bits = f.alloca("i64")
+            f.store("i64", "0", bits)
+            f.call("void", "memcpy", f"ptr {bits}", f"ptr {place}", f"i64 {f.word(row, Run.BYTES)}")
+            holds = f.is_(f.load("i64", bits), f.word(row, Run.EXPECTED))
+            with f.when(f.let(f"xor i1 {holds}, true")):
+                f.store("i64", str(int(Status.GUARD)), status)
+        go_on = f.is_(f.load("i64", status), int(Status.DONE))
+        with f.when(f.let(f"and i1 {go_on}, {f.let(f'xor i1 {guard}, true')}")):
+            f.do(f"call void @ftrans_run(ptr {row}, ptr {addresses}, ptr {strides}, i64 {values}, i64 {arena})")
+
+
+def finish_outputs(f: Code, outputs: str, results: str, memory: str) -> None:
+    rows = f.word("%p", Program.OUTPUT_ROWS, "ptr")
+    with f.loop(outputs) as k:
+        row, place = f.row(rows, k, Output.SIZE), f.element("ptr", results, k)
+        with f.when(f.is_(f.load("ptr", place), "null", "ptr")):
+            value = f.element("{ double, double }", memory, k)
+            made = f.let(f"call ptr @ftrans_finish_output(ptr %p, ptr {row}, ptr {value}, ptr {results})")
+            f.stop_unless(f.let(f"icmp ne ptr {made}, null"), "failed")
+            f.store("ptr", made, place)
+
+
+# ---- from Python -----------------------------------------------------------------------------------------------------
+
+
+def by_list() -> Code:
+    """The builtin for tapes: self is an int64 array [program, slot of each input, slot of each output]. True when done, False when an
+    input does not fit, and nothing has been done."""
+    f = Code("ptr", "ftrans_list", "ptr %self, ptr %list")
+    table, items = f.field("%self", DATA, "ptr"), f.field("%list", HEAD + 8, "ptr")
+    p = f.word(table, 0, "ptr")
+    inputs, outputs = f.word(p, Program.INPUTS), f.word(p, Program.OUTPUTS)
+    total = f.plus(inputs, outputs)
+    objects = f.array("ptr", total)
+    with f.loop(inputs) as k:
+        f.store("ptr", f.at(items, f.word(table, f.plus(k, 1))), f.element("ptr", objects, k))
+    status = f.let(f"call i64 @ftrans_execute(ptr {p}, ptr {objects})")
+    with f.when(f.is_(status, int(Status.ERROR))):
+        f.ret("null")
+        f.label("unreached")
+    done = f.is_(status, int(Status.DONE))
+    with f.when(done), f.loop(outputs) as k:
+        n = f.plus(inputs, k)
+        place = f.element("ptr", items, f.word(table, f.plus(n, 1)))
+        old = f.load("ptr", place)
+        f.store("ptr", f.at(objects, n), place)
+        f.call("void", "Py_DecRef", f"ptr {old}")
+    answer = f.either(done, "ptr", f.word(p, Program.TRUE, "ptr"), f.word(p, Program.FALSE, "ptr"))
+    f.call("void", "Py_IncRef", f"ptr {answer}")
+    f.ret(answer)
+    return f
+
+
+def take() -> Code:
+    """Take the arguments apart into the table of objects, and check the state that was captured. False: something is different."""
+    f = Code("i1", "ftrans_take", "ptr %t, ptr %objects, i64 %args")
+    rows, end = f.word("%t", Call.TAKE_ROWS, "ptr"), f.alloca("i64")
+    f.store("i64", "%args", end)
+    with f.loop(f.word("%t", Call.TAKES)) as n:
+        row = f.row(rows, n, 4)
+        op, obj, number, extra = f.word(row, 0), f.at("%objects", f.word(row, 1)), f.word(row, 2), f.word(row, 3, "ptr")
+        type_, k = f.field(obj, KIND, "ptr"), f.load("i64", end)
+        with f.when(f.is_(op, int(Take.IS))):
+            f.stop_unless(f.is_(obj, extra, "ptr"), "no")
+        with f.when(f.is_(op, int(Take.INT))):
+            f.stop_unless(f.is_(type_, f.word("%t", Call.INT, "ptr"), "ptr"), "no")
+            overflow = f.alloca("i32")
+            value = f.call("i64", "PyLong_AsLongLongAndOverflow", f"ptr {obj}", f"ptr {overflow}")
+            f.stop_unless(f.is_(f.load("i32", overflow), 0, "i32"), "no")
+            f.stop_unless(f.is_(value, number), "no")
+        for which, owner in ((Take.TUPLE, Call.TUPLE), (Take.LIST, Call.LIST)):
+            with f.when(f.is_(op, int(which))):
+                f.stop_unless(f.is_(type_, f.word("%t", owner, "ptr"), "ptr"), "no")
+                f.stop_unless(f.is_(f.field(obj, HEAD), number), "no")
+                items = f.element("i8", obj, HEAD + 8) if which is Take.TUPLE else f.field(obj, HEAD + 8, "ptr")
+                with f.loop(number) as j:
+                    f.store("ptr", f.at(items, j), f.element("ptr", "%objects", f.plus(k, j)))
+                f.store("i64", f.plus(k, number), end)
+        with f.when(f.is_(op, int(Take.DICT))):
+            f.stop_unless(f.is_(type_, f.word("%t", Call.DICT, "ptr"), "ptr"), "no")
+            f.stop_unless(f.is_(f.call("i64", "PyDict_Size", f"ptr {obj}"), number), "no")
+            with f.loop(number) as j:
+                found = f.call("ptr", "PyDict_GetItemWithError", f"ptr {obj}", f"ptr {f.at(extra, j)}")
+                f.stop_unless(f.let(f"icmp ne ptr {found}, null"), "no")
+                f.store("ptr", found, f.element("ptr", "%objects", f.plus(k, j)))
+            f.store("i64", f.plus(k, number), end)
+    scopes, words = f.word("%t", Call.SCOPE_ROWS, "ptr"), f.word("%t", Call.WORD_ROWS, "ptr")
+    with f.loop(f.word("%t", Call.WORDS)) as n:
+        row = f.row(words, n, 2)
+        f.stop_unless(f.is_(f.load("i64", f.word(row, 0, "ptr")), f.word(row, 1)), "no")
+    with f.loop(f.word("%t", Call.SCOPES)) as n:
+        row = f.row(scopes, n, 3)
+        found = f.call("ptr", "PyDict_GetItemWithError", *[f"ptr {f.word(row, k, 'ptr')}" for k in (0, 1)])
+        f.stop_unless(f.is_(found, f.word(row, 2, "ptr"), "ptr"), "no")
+    f.ret("true")
+    f.label("no")
+    f.ret("false")
+    return f
+
+
+def make_result() -> Code:
+    """Build the result from the outputs, which it takes over; null with an exception set if that fails."""
+    f = Code("ptr", "ftrans_make", "ptr %t, ptr %results")
+    rows, count = f.word("%t", Call.MAKE_ROWS, "ptr"), f.word("%t", Call.MAKES)
+    stack, top = f.array("ptr", count), f.alloca("i64")
+    f.store("i64", "0", top)
+    with f.loop(count) as n:
+        row = f.row(rows, n, 3)
+        op, number, extra, height = f.word(row, 0), f.word(row, 1), f.word(row, 2, "ptr"), f.load("i64", top)
+        first = f.let(f"sub i64 {height}, {f.either(f.is_(op, int(Make.LEAF)), 'i64', '0', number)}")
+        parts, place = f.element("ptr", stack, first), f.element("ptr", stack, first)
+        f.store("i64", f.plus(first, 1), top)
+        with f.when(f.is_(op, int(Make.LEAF))):
+            f.store("ptr", f.at("%results", number), place)
+        with f.when(f.is_(op, int(Make.NONE))):
+            none = f.word("%t", Call.NONE, "ptr")
+            f.call("void", "Py_IncRef", f"ptr {none}")
+            f.store("ptr", none, place)
+        for which, name in ((Make.TUPLE, "PyTuple_New"), (Make.LIST, "PyList_New")):
+            with f.when(f.is_(op, int(which))):
+                made = f.call("ptr", name, f"i64 {number}")
+                f.stop_unless(f.let(f"icmp ne ptr {made}, null"), "failed")
+                items = f.element("i8", made, HEAD + 8) if which is Make.TUPLE else f.field(made, HEAD + 8, "ptr")
+                with f.loop(number) as k:
+                    f.store("ptr", f.at(parts, k), f.element("ptr", items, k))
+                f.store("ptr", made, place)
+        with f.when(f.is_(op, int(Make.DICT))):
+            made = f.call("ptr", "PyDict_New")
+            f.stop_unless(f.let(f"icmp ne ptr {made}, null"), "failed")
+            with f.loop(number) as k:
+                part = f.at(parts, k)
+                failed = f.call("i32", "PyDict_SetItem", f"ptr {made}", f"ptr {f.at(extra, k)}", f"ptr {part}")
+                f.stop_unless(f.is_(failed, 0, "i32"), "failed")
+                f.call("void", "Py_DecRef", f"ptr {part}")
+            f.store("ptr", made, place)
+    f.ret(f.load("ptr", stack))
+    f.label("failed")
+    f.ret("null")
+    return f
+
+
+def call() -> Code:
+    """The builtin for whole calls: self is a call's table as int64 array. The result, or REFUSAL where anything is not as the table says."""
+    f = Code("ptr", "ftrans_call", "ptr %self, ptr %args, i64 %n, ptr %names")
+    t = f.field("%self", DATA, "ptr")
+    named, total, wanted = f.alloca("i64"), f.word(t, Call.ARGS), f.word(t, Call.NAMES)
+    f.store("i64", "0", named)
+    with f.when(f.let("icmp ne ptr %names, null")):
+        f.store("i64", f.field("%names", HEAD), named)
+    f.stop_unless(f.is_(f.load("i64", named), wanted), "no")
+    f.stop_unless(f.is_(f.plus("%n", wanted), total), "no")
+    with f.loop(wanted) as k:
+        name = f.at(f.element("i8", "%names", HEAD + 8), k)
+        f.stop_unless(f.is_(name, f.at(f.word(t, Call.NAME_ROWS, "ptr"), k), "ptr"), "no")
+    objects = f.array("ptr", f.word(t, Call.OBJECTS))
+    with f.loop(total) as k:
+        f.store("ptr", f.at("%args", k), f.element("ptr", objects, k))
+    f.stop_unless(f.let(f"call i1 @ftrans_take(ptr {t}, ptr {objects}, i64 {total})"), "no")
+    p = f.word(t, Call.PROGRAM, "ptr")
+    inputs, leaves = f.word(p, Program.INPUTS), f.word(t, Call.LEAF_ROWS, "ptr")
+    given = f.array("ptr", f.plus(inputs, f.word(p, Program.OUTPUTS)))
+    with f.loop(f.word(t, Call.LEAVES)) as k:
+        f.store("ptr", f.at(objects, f.word(leaves, k)), f.element("ptr", given, k))
+    with f.loop(f.let(f"sub i64 {inputs}, {f.word(t, Call.LEAVES)}")) as k:  # constants: their addresses stand behind the leaves
+        n = f.plus(k, f.word(t, Call.LEAVES))
+        f.store("ptr", f.at(leaves, n), f.element("ptr", given, n))
+    status = f.let(f"call i64 @ftrans_execute(ptr {p}, ptr {given})")
+    with f.when(f.is_(status, int(Status.DONE))):
+        f.ret(f.let(f"call ptr @ftrans_make(ptr {t}, ptr {f.element('ptr', given, inputs)})"))
+        f.label("unreached")
+    with f.when(f.is_(status, int(Status.ERROR))):
+        f.ret("null")
+        f.label("unreached2")
+    f.branch("no")
+    f.label("no")
+    refusal = f.word(t, Call.REFUSAL, "ptr")
+    f.call("void", "Py_IncRef", f"ptr {refusal}")
+    f.ret(refusal)
+    return f
+
+
+def words(*parts: Sequence[int]) -> list[int]:
+    """The numbers of rows, one behind the other."""
+    return [number for part in parts for number in part]

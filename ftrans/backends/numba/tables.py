@@ -1,0 +1,198 @@
+"""Make the tables that the compiled runtime carries out, and the builtins that call it.
+
+    native = Native(segment)                    # the tables of a segment, and what they point to
+    run = native.on_list(slots)                 # run(list): True when done, False when an input does not fit, nothing done
+    call = native.as_call(...)                  # a whole call from Python to Python; see jit/direct.py
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...core.aval import Aval
+from ...lowering.group import Group
+from ...lowering.segment import Segment
+from . import layout
+from .runtime import ANY, Call, Input, Made, Output, Program, Run, Step, Where
+
+RELEASE = 50e-6  # seconds of work from which on the GIL is released
+PYTHON_MADE = {"f": Made.FLOAT, "i": Made.INT, "b": Made.BOOL, "c": Made.COMPLEX}
+
+Table = np.ndarray[tuple[int], np.dtype[np.int64]]
+
+
+class Native:
+    """The program of a segment as tables. `keep` holds what their addresses point to.
+
+    scalars: make outputs without dimensions NumPy scalars, or Python numbers where they are weak, as a caller is to see them; a tape
+        keeps them as arrays. types: the exact class of each scalar input, for callers that have not looked at it.
+    """
+
+    def __init__(self, segment: Segment, scalars: bool = False, types: Sequence[Any] | None = None) -> None:
+        self.segment, self.scalars = segment, scalars
+        self.keep: list[Any] = [g.compiled for g in segment.groups]
+        self.strides: dict[tuple[Any, ...], int] = {}
+        self.number = {v: k for k, v in enumerate(segment.ins)}
+        others = sorted(segment.places, key=lambda v: segment.places[v].where == "as")  # after what they refer to
+        self.number |= {v: len(segment.ins) + k for k, v in enumerate(others)}
+        required = self.required()
+        inputs = [self.input(segment.avals[v], required.get(v, 0), types[k] if types else None) for k, v in enumerate(segment.ins)]
+        values = [self.value(v) for v in others]
+        outputs = [self.output(segment.avals[v]) for v in segment.outs]
+        runs = [self.run(run) for run in segment.runs]
+        table = [0] * Program.SIZE
+        empty, scalar = layout.array_functions()
+        release = segment.seconds > RELEASE or any([run.threads > 1 for run in segment.runs])
+        for field, number in {
+            Program.NDARRAY: id(np.ndarray), Program.INPUTS: len(inputs), Program.INPUT_ROWS: self.rows(inputs),
+            Program.VALUES: len(self.number), Program.VALUE_ROWS: self.rows(values),
+            Program.OUTPUTS: len(outputs), Program.OUTPUT_ROWS: self.rows(outputs), Program.RUNS: len(runs), Program.RUN_ROWS: self.rows(runs),
+            Program.ARENA: segment.arena, Program.RELEASE: release, Program.INT: id(int), Program.BOOL: id(bool),
+            Program.TRUE: id(True), Program.FALSE: id(False), Program.EMPTY: empty, Program.SCALAR: scalar,
+        }.items():  # fmt: skip
+            table[field] = number
+        self.address = self.words(table)
+
+    # Memory for the tables
+
+    def words(self, numbers: Sequence[int]) -> int:
+        """The address of these numbers."""
+        if not len(numbers):
+            return 0
+        array = np.array(numbers, np.int64)
+        self.keep.append(array)
+        return int(array.ctypes.data)
+
+    def rows(self, rows: Sequence[Sequence[int]]) -> int:
+        """The address of rows, one behind the other."""
+        return self.words([number for row in rows for number in row])
+
+    def strides_of(self, a: Aval) -> int:
+        """The address of the strides of a C-contiguous array."""
+        key = (a.shape, a.dtype.itemsize)
+        if key not in self.strides:
+            self.strides[key] = self.words(contiguous_strides(a)) or self.words([0])
+        return self.strides[key]
+
+    # Rows
+
+    def required(self) -> dict[int, Any]:
+        """What inputs must satisfy where they are not C-contiguous: 1 for no mercy, or a stride for each dimension."""
+        found: dict[int, Any] = {}
+        for g in self.segment.groups:
+            for v, walk, joined, operand in zip(g.ins, g.nest.walks, g.nest.joined, g.kernel.operands, strict=False):
+                if joined:
+                    found[v] = 1
+                elif operand.inner == "c" and found.get(v) != 1:
+                    found.setdefault(v, [ANY] * self.segment.avals[v].ndim)[walk[-1]] = self.segment.avals[v].dtype.itemsize
+        return found
+
+    def input(self, a: Aval, required: Any, type_: Any) -> list[int]:
+        descr, dims = np.dtype(a.dtype.name), self.words(a.shape)
+        self.keep.append(descr)
+        needs = required if isinstance(required, int) else self.words(required)
+        return [int(a.shape == ()), 0 if type_ is None else id(type_), id(descr), a.ndim, dims, needs]
+
+    def value(self, v: int) -> list[int]:
+        place, strides = self.segment.places[v], self.strides_of(self.segment.avals[v])
+        if place.where == "out":
+            return [Where.OUTPUT, place.number, strides]
+        if place.where == "as":
+            return [Where.VALUE, self.number[place.number], strides]
+        return [Where.ARENA, place.number, strides]  # a local one is moved by each thread
+
+    def output(self, a: Aval) -> list[int]:
+        descr = np.dtype(a.dtype.name)
+        self.keep.append(descr)
+        kind = Made.ARRAY
+        if self.scalars and not a.shape and (a.weak or a.scalar):
+            kind = PYTHON_MADE[a.dtype.kind] if a.weak else Made.SCALAR
+        return [kind, id(descr), a.ndim, self.words(a.shape), 0]
+
+    def run(self, run: Any) -> list[int]:
+        steps = [self.step(g, axis, unit, run.chunks > 1) for g, axis, unit in run.steps]
+        local = [(self.number[v], p.number) for v, p in self.segment.places.items() if p.where == "local" and made_in(run, v)]
+        return [
+            len(steps), self.rows(steps), run.chunks, run.chunk, run.extent, run.threads,
+            run.scratch, run.scratch_bytes, len(local), self.rows(local),
+        ]  # fmt: skip
+
+    def step(self, g: Group, axis: int, unit: int, blocks: bool) -> list[int]:
+        local = {v for v, p in self.segment.places.items() if p.where == "local"}
+        rows = []
+        for v, walk in zip((*g.ins, *g.outs), g.nest.walks, strict=True):
+            root = self.segment.places[v].number if v in self.segment.places and self.segment.places[v].where == "as" else v
+            rows.append([self.number[v], 0, int(blocks and root not in local), *walk, *[1] * len(walk)])
+        address = g.compiled.address
+        return [address, g.kernel.naxes, len(rows), self.words(g.nest.sizes), self.rows(rows), axis, unit]
+
+    # Builtins
+
+    def on_list(self, slots: Sequence[int]) -> Callable[[list[Any]], bool]:
+        """The program on a list: the slot of each input, then of each output."""
+        table = np.array([self.address, *slots], np.int64)
+        return builtin("ftrans_list", METH_O, table)  # type: ignore[no-any-return]
+
+
+def made_in(run: Any, v: int) -> bool:
+    return any([v in g.outs for g, _, _ in run.steps])
+
+
+def contiguous_strides(a: Aval) -> list[int]:
+    """The byte strides of a C-contiguous array."""
+    strides, step = [], a.dtype.itemsize
+    for n in reversed(a.shape):
+        strides.append(step)
+        step *= n
+    return strides[::-1]
+
+
+def segment_step(segment: Segment, slot_of: dict[int, int]) -> Callable[[list[Any]], None]:
+    """The step of a tape that runs a segment; inputs whose layout does not fit are copied."""
+    native = Native(segment)
+    inputs = [slot_of[v] for v in segment.ins]
+    run = native.on_list([*inputs, *[slot_of[v] for v in segment.outs]])
+    dtypes = [(s, np.dtype(segment.avals[v].dtype.name)) for s, v in zip(inputs, segment.ins, strict=True)]
+
+    def step(e: list[Any]) -> None:
+        if run(e):
+            return
+        for s, dtype in dtypes:
+            if isinstance(e[s], np.ndarray):
+                e[s] = np.array(e[s], dtype, order="C")
+        if not run(e):
+            raise AssertionError("a native program refused contiguous operands")
+
+    step.native = native  # type: ignore[attr-defined]
+    return step
+
+
+class MethodDef(ctypes.Structure):
+    """CPython's PyMethodDef."""
+
+    _fields_ = (("name", ctypes.c_char_p), ("meth", ctypes.c_void_p), ("flags", ctypes.c_int), ("doc", ctypes.c_char_p))
+
+
+METH_O, METH_FAST_KEYWORDS = 0x0008, 0x0080 | 0x0002
+
+_methods: dict[str, MethodDef] = {}
+new_builtin = ctypes.pythonapi.PyCFunction_NewEx
+new_builtin.restype = ctypes.py_object
+new_builtin.argtypes = [ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p]
+
+
+def set_runtime(addresses: dict[str, int]) -> None:
+    """Tell where the functions of the runtime are; the first ones told stay."""
+    if not _methods:
+        layout.check()
+        for name, flags in (("ftrans_list", METH_O), ("ftrans_call", METH_FAST_KEYWORDS)):
+            _methods[name] = MethodDef(name.encode(), addresses[name], flags, b"A compiled program.")
+
+
+def builtin(name: str, flags: int, table: Table) -> Any:
+    """A builtin function whose self is this table."""
+    return new_builtin(ctypes.addressof(_methods[name]), table, None)

@@ -1,0 +1,246 @@
+"""Kernels that follow each other, as one native program: where its values lie, and in which runs and blocks its steps go.
+
+    segment = Segment.of(groups, avals, wanted)      # `wanted`: variables that somebody else reads
+    segment.plan(work)                               # once the kernels are compiled and `work(group)` is known, in seconds
+
+Values that nobody else reads get a place in an arena, shared by those that do not live at the same time. Steps that can be split
+along a common axis form a run: it is carried out block by block, so that what one step writes is still in the cache when the next
+reads it, and blocks are given to threads. What lives only inside a run then needs memory for one block of each thread.
+
+A block's length depends on the program's sizes only, and no value depends on it: axes along which results depend on each other
+(reductions, running sums) are never split.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+from ..core.aval import Aval
+from ..core.jaxpr import Eqn
+from .group import Group
+from .tape import KernelStep
+
+LINE = 64  # bytes to which values are aligned
+BLOCK_BYTES = 192 * 1024  # what the operands of one block may take: a part of the second-level cache
+MIN_INNER = 1024  # a split innermost axis has at least so many iterations in a block
+PARALLEL = 150e-6  # seconds of work from which on a run is given to threads: starting and joining one takes 20 to 40 µs
+CHUNKS = 16  # blocks for each run with threads at least, if its extent allows: cores are not equally fast
+
+
+@dataclass
+class Place:
+    """Where a value lies: "out" (output number), "arena" (offset), "local" (offset in a block's scratch) or "as" (another variable)."""
+
+    where: str
+    number: int
+
+
+@dataclass
+class RunPlan:
+    """Steps split along one axis each: (group, loop axis, its iterations for each of `extent`); axis -1 where nothing is split."""
+
+    steps: list[tuple[Group, int, int]]
+    extent: int = 1
+    chunk: int = 1
+    threads: int = 1
+    scratch: int = 0  # offset in the arena of the scratch of all threads
+    scratch_bytes: int = 0  # of one thread
+
+    @property
+    def chunks(self) -> int:
+        return -(-self.extent // self.chunk) if self.extent else 1
+
+
+@dataclass
+class Segment(KernelStep):
+    """Groups as one native program. `ins` are the variables it reads, `outs` those it hands out."""
+
+    groups: list[Group]
+    avals: dict[int, Aval]
+    ins: tuple[int, ...]
+    outs: tuple[int, ...]
+    eqns: list[Eqn]
+    runs: list[RunPlan] = field(default_factory=list)
+    places: dict[int, Place] = field(default_factory=dict)
+    arena: int = 0
+    seconds: float = 0.0  # of estimated work
+    backend: Any = None
+
+    @staticmethod
+    def of(groups: list[Group], avals: dict[int, Aval], wanted: Sequence[int] | set[int]) -> Segment:
+        """The segment of these groups, in their order."""
+        made = [v for g in groups for v in g.outs]
+        inside, wanted = set(made), set(wanted)
+        ins = dict.fromkeys([v for g in groups for v in g.ins if v not in inside])
+        return Segment(groups, avals, tuple(ins), tuple([v for v in made if v in wanted]), [e for g in groups for e in g.eqns])
+
+    def bind(self, slot_of: dict[int, int]) -> Callable[[list[Any]], None]:
+        """The step of a tape: see the backend's `segment`."""
+        return self.backend.segment(self, slot_of)  # type: ignore[no-any-return]
+
+    def plan(self, work: Callable[[Group], float], threads: int) -> None:
+        """Decide runs, blocks and places."""
+        self.seconds = sum([work(g) for g in self.groups])
+        self.runs = [self.blocked(run, work, threads) for run in runs_of(self.groups, self.avals)]
+        self.place(threads)
+
+    def blocked(self, run: RunPlan, work: Callable[[Group], float], threads: int) -> RunPlan:
+        """Choose the length of the blocks."""
+        seconds = sum([work(g) for g, _, _ in run.steps])
+        parallel = threads > 1 and seconds > PARALLEL
+        if run.steps[0][1] < 0 or run.extent < 2:
+            return RunPlan([(g, -1, 1) for g, _, _ in run.steps])
+        touched = {v for g, _, _ in run.steps for v in (*g.ins, *g.outs)}
+        total = sum([self.avals[v].size * self.avals[v].dtype.itemsize for v in touched])
+        least = max([-(-MIN_INNER // unit) if axis == g.kernel.naxes - 1 else 1 for g, axis, unit in run.steps])
+        chunk = run.extent
+        if len(run.steps) > 1 and total > BLOCK_BYTES:
+            chunk = min(chunk, run.extent * BLOCK_BYTES // total)
+        if parallel:
+            chunk = min(chunk, -(-run.extent // CHUNKS))
+            run.threads = threads
+        run.chunk = max(1, min(run.extent, max(chunk, least)))
+        if run.chunks == 1:
+            return RunPlan([(g, -1, 1) for g, _, _ in run.steps])
+        return run
+
+    # Memory
+
+    def place(self, threads: int) -> None:
+        """A place for each value that a group makes."""
+        root = self.storages()
+        first: dict[int, int] = {}
+        last: dict[int, int] = {}
+        for n, run in enumerate(self.runs):
+            for g, _, _ in run.steps:
+                for v in (*g.ins, *g.outs):
+                    r = root.get(v, v)
+                    first.setdefault(r, n)
+                    last[r] = n
+        taken: list[tuple[int, int, int]] = []  # offset, end, last run
+        given = {*self.ins, *self.outs}
+        local = self.local(root, first, last, given)
+        for n, run in enumerate(self.runs):
+            taken = [t for t in taken if t[2] >= n]
+            if run.scratch_bytes:
+                run.scratch = self.take(taken, run.scratch_bytes * threads, n)
+            for r in [r for r in first if first[r] == n and r not in given and r not in local]:
+                self.places[r] = Place("arena", self.take(taken, self.bytes(r), last[r]))
+        self.places |= {v: Place("out", k) for k, v in enumerate(self.outs)}
+        self.places |= {r: Place("local", offset) for r, offset in local.items()}
+        self.places |= {v: Place("as", r) for v, r in root.items() if r != v and v not in self.ins}
+
+    def storages(self) -> dict[int, int]:
+        """For each variable the one whose memory it is in: results that overwrite an operand are there, an output owns its memory."""
+        root: dict[int, int] = {v: v for g in self.groups for v in g.outs}
+        for g in self.groups:
+            for v, n in zip(g.outs, g.kernel.inplace, strict=True):
+                if n is not None:
+                    root[v] = root.get(g.ins[n], g.ins[n])
+        for v in self.outs:
+            r = root[v]
+            if r != v and r not in self.ins:
+                root = {w: v if s == r else s for w, s in root.items()}
+        return root
+
+    def take(self, taken: list[tuple[int, int, int]], size: int, until: int) -> int:
+        """The first gap in the arena of this size."""
+        offset = 0
+        for start, end, _ in sorted(taken):
+            if start - offset >= size:
+                break
+            offset = max(offset, end)
+        end = offset + -(-size // LINE) * LINE
+        taken.append((offset, end, until))
+        self.arena = max(self.arena, end)
+        return offset
+
+    def bytes(self, v: int) -> int:
+        a = self.avals[v]
+        return max(1, a.size * a.dtype.itemsize)
+
+    def local(self, root: dict[int, int], first: dict[int, int], last: dict[int, int], given: set[int]) -> dict[int, int]:
+        """Values of which a run needs one block at a time, with their offsets: made and read in it, and split along their first axis."""
+        found: dict[int, int] = {}
+        for n, run in enumerate(self.runs):
+            if run.chunks == 1:
+                continue
+            dims: dict[int, set[int]] = {}
+            for g, axis, _ in run.steps:
+                for v, walk in zip((*g.ins, *g.outs), g.nest.first, strict=True):
+                    dims.setdefault(root.get(v, v), set()).add(walk[axis])
+            for r, seen in dims.items():
+                if r not in given and r in root and first[r] == last[r] == n and seen == {0}:
+                    found[r] = run.scratch_bytes
+                    run.scratch_bytes += -(-self.bytes(r) * run.chunk // (run.extent * LINE) + 1) * LINE
+        return found
+
+
+# ---- runs ------------------------------------------------------------------------------------------------------------
+
+
+def runs_of(groups: Sequence[Group], avals: dict[int, Aval]) -> list[RunPlan]:
+    """The groups as runs, each as long as one axis carries."""
+    runs, k = [], 0
+    while k < len(groups):
+        options = [longest(groups, k, axis) for axis in splittable(groups[k])]
+        best = max(options, key=lambda run: len(run.steps), default=RunPlan([(groups[k], -1, 1)]))
+        if len(best.steps) == 1 and options:
+            best = max(options, key=lambda run: (min(run.extent, 64), -run.steps[0][1]))
+        runs.append(best)
+        k += len(best.steps)
+    return runs
+
+
+def splittable(g: Group) -> Iterator[int]:
+    """The loop axes along which a group's results do not depend on each other."""
+    dependent = g.kernel.dependent
+    return (axis for axis in range(g.kernel.naxes) if axis not in dependent and g.nest.extents[axis] > 1)
+
+
+def longest(groups: Sequence[Group], start: int, axis: int) -> RunPlan:
+    """The run that begins with groups[start] split along this axis."""
+    extent = groups[start].nest.extents[axis]
+    run = RunPlan([(groups[start], axis, groups[start].nest.units[axis])], extent)
+    read: dict[int, set[int]] = {}
+    written: dict[int, int] = {}
+    note(groups[start], axis, read, written)
+    for g in groups[start + 1 :]:
+        fitting = next((a for a in splittable(g) if g.nest.extents[a] == extent and fits(g, a, read, written)), None)
+        if fitting is None:
+            break
+        note(g, fitting, read, written)
+        run.steps.append((g, fitting, g.nest.units[fitting]))
+    return run
+
+
+def note(g: Group, axis: int, read: dict[int, set[int]], written: dict[int, int]) -> None:
+    """Remember along which axes arrays are split."""
+    first = g.nest.first
+    for v, walk in zip(g.ins, first, strict=False):
+        read.setdefault(v, set()).add(walk[axis])
+    for v, walk in zip(g.outs, first[len(g.ins) :], strict=True):
+        written[v] = walk[axis]
+    for v, n in zip(g.outs, g.kernel.inplace, strict=True):
+        if n is not None:
+            written[g.ins[n]] = written[v]
+
+
+def fits(g: Group, axis: int, read: dict[int, set[int]], written: dict[int, int]) -> bool:
+    """Whether each block of a group reads only what the same block of those before it has written, and overwrites only its own."""
+    first = g.nest.first
+    for n, v in enumerate(g.ins):
+        if v in written and (first[n][axis] != written[v] or first[n][axis] < 0):
+            return False
+    for v, n in zip(g.outs, g.kernel.inplace, strict=True):
+        if n is not None and read.get(g.ins[n], set()) - {first[n][axis]}:
+            return False
+    return True
+
+
+def total(sizes: Sequence[int]) -> int:
+    """Iterations of a loop nest."""
+    return prod(sizes)
