@@ -5,8 +5,9 @@ A setting can be changed at any time and for a while: `with ft.config.set(jit="n
 
 from __future__ import annotations
 
+import ctypes
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -15,6 +16,13 @@ from .errors import ArgumentError
 
 CHOICES = {"jit": ("hot", "now", "never", "check"), "numpy_rank_promotion": ("allow", "warn", "raise")}
 JIT_MODES = CHOICES["jit"]
+
+
+changes = ctypes.c_int64(0)
+"""Counts changes of settings, where compiled code can read it."""
+
+watchers: dict[str, list[Callable[[Any], None]]] = {}
+"""By the name of a setting: what is told its new value."""
 
 
 @dataclass
@@ -27,6 +35,8 @@ class Config:
     helper: "hot" may start a process that compiles meanwhile; without it, calls at which compiling pays off wait for it.
     strict: raise at broadcasts that are rarely meant; see `ft.strict`.
     numpy_rank_promotion: "allow", "warn" or "raise" where operands differ in rank; see `ft.numpy_rank_promotion`.
+    threads: how many threads large kernels, and the BLAS behind matrix products, use at most: all cores by default. No result of a
+        kernel depends on it.
     cache_size: how many traces, and how many programs, are kept at most (least recently used go first).
     """
 
@@ -43,7 +53,12 @@ class Config:
             raise ArgumentError(f"ft.config has no setting {name!r}; it has {', '.join(f.name for f in fields(self))}")
         if value not in CHOICES.get(name, (value,)):
             raise ArgumentError(f"ft.config.{name} must be one of {CHOICES[name]}, not {value!r}")
+        if name == "threads" and (type(value) is not int or value < 1):
+            raise ArgumentError(f"ft.config.threads must be an int of at least 1, not {value!r}")
         super().__setattr__(name, value)
+        changes.value += 1
+        for watch in watchers.get(name, ()):
+            watch(value)
 
     @contextmanager
     def set(self, **settings: Any) -> Iterator[None]:

@@ -31,6 +31,7 @@ from ..lowering.tape import GuardFailure
 from ..transforms.simplify import simplify
 from ..transforms.vmap import leaf_names
 from .captured import Captured
+from .direct import make as make_direct
 from .tiers import Event, Tiered, tiered
 
 ndarray = np.ndarray
@@ -42,12 +43,27 @@ MAX_TRACES = 64  # traces kept for one signature; beyond that the function runs 
 class Variant:
     """One trace of the function: the guards it took, what it captured, and its programs."""
 
-    __slots__ = ("captured", "consts", "guards", "jaxpr", "make", "out_tree", "programs", "ranks", "sources", "written")
+    __slots__ = (
+        "asked",
+        "captured",
+        "consts",
+        "direct",
+        "guards",
+        "jaxpr",
+        "make",
+        "out_tree",
+        "programs",
+        "ranks",
+        "sources",
+        "written",
+    )
 
     def __init__(self, call: Call, jaxpr: Jaxpr, guards: tuple[Any, ...], captured: Captured) -> None:
         self.jaxpr, self.guards, self.captured = jaxpr, guards, captured
         self.ranks = config.strict, config.numpy_rank_promotion  # the checks that this trace has passed
         self.out_tree = call.out_tree
+        self.direct: Callable[..., Any] | None = None  # a call of this trace as a builtin
+        self.asked = False  # whether one was made, or found to be impossible
         self.make = treecode.maker(call.out_tree)
         self.written = [k for k, i in enumerate(call.trace.inputs) if i in call.trace.written]
         self.programs: Tiered = tiered(jaxpr, True)
@@ -97,6 +113,7 @@ class Jitted:
         self.entries: dict[Any, Entry] = {}
         self.first_ints: dict[Any, int] = {}
         self.dynamic_ints: set[Any] = set()
+        self.direct: Callable[..., Any] | None = None  # the last call as a builtin
         self.take: Callable[[Any], list[Any] | None] | None = None
         self.tree: Any = None
         self.repeats = 0
@@ -130,6 +147,11 @@ class Jitted:
         return Jitted(method, Static(method, nums, self.static.argnames), self.mode, self.donate)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        direct = self.direct
+        if direct is not None and current.trace is None:
+            result = direct(*args, **kwargs)
+            if result is not NotImplemented:
+                return result
         if current.trace is not None:  # inside another transformation: part of its trace
             self.static.check(args, kwargs)
             return self.fun(*args, **kwargs)
@@ -259,7 +281,20 @@ class Jitted:
                     return self.plain(inputs, tree, rebuild, entry)
                 return self.trace(entry, inputs, tree, rebuild, outcomes)
             entry.last = variant
+            if variant.programs.hot is not None:
+                self.shorten(variant, values, retrace)
             return variant.make(outs)
+
+    def shorten(self, variant: Variant, values: Sequence[Any], retrace: Any) -> None:
+        """Let the next call go the direct way, if it is like this one."""
+        tree, rebuild = retrace if retrace is not None else (simple_tree(len(values)), None)
+        if not variant.asked:
+            fixed = {k: x for k, x in enumerate(values) if type(x) is int and self.int_key(x, tree, k, len(values)) is not int}
+            plain = rebuild is None and not self.static and not self.by_layout
+            variant.direct = make_direct(variant, tree, values, fixed) if plain else None
+            variant.asked = True
+        if config.jit in ("hot", "now") and self.mode != "never":
+            self.direct = variant.direct
 
     def call_of(self, tree: Any, rebuild: Any, fixed: Any = None) -> Callable[[Sequence[Any]], Any]:
         """The function of flat leaves."""
@@ -359,6 +394,7 @@ class Jitted:
 
     def clear_cache(self) -> None:
         """Forget all traces."""
+        self.direct = None
         self.entries.clear()
 
 

@@ -23,7 +23,7 @@ from ..core.jaxpr import Eqn, Jaxpr
 from ..core.primitive import Primitive
 from ..core.reads import Read
 from ..ops.indexing import Index, walked
-from ..ops.structural import Broadcast, Convert, Reshape, Transpose
+from ..ops.structural import Broadcast, Reshape, Transpose
 from .builder import Text, TextBuilder
 from .cost import TRANSCENDENTAL
 from .group import Group, Maker, operand_names
@@ -281,9 +281,8 @@ class Planner:
         rows: list[tuple[int, int, Item]] = []
         for level, n, eqn in self.needed_steps():
             group = group_of(eqn, self.avals)
-            rows.extend([(level, n, eqn)] if group is None else self.with_casts(level, n, group))
-        for level, n, group in groups:
-            rows.extend(self.with_casts(level, n, group))
+            rows.append((level, n, group or eqn))
+        rows += groups
         rows.sort(key=lambda row: row[:2])
         items = [item for _, _, item in rows]
         made: set[int] = set()  # by the groups that stand directly before: memory that a native program can give to others
@@ -368,19 +367,6 @@ class Planner:
                 group = self.make.group(kept, shape, (), [e for e in kept if e.outs[0] in stored])
                 out.append((level, self.number[kept[0].outs[0]], group))
         return out
-
-    def with_casts(self, level: int, n: int, group: Group) -> list[tuple[int, int, Item]]:
-        """A kernel reads a scalar's payload, which Python's int and bool do not have: convert them first."""
-        items: list[tuple[int, int, Item]] = []
-        ins = list(group.ins)
-        for k, v in enumerate(ins):
-            a = self.avals[v]
-            if a.weak and a.dtype.kind in "ib":
-                fresh = self.fresh(a.strong())
-                items.append((level, n - 0, Eqn(Convert(a.dtype), (v,), (fresh,), None)))
-                ins[k] = fresh
-        group.ins = tuple(ins)
-        return [*items, (level, n, group)]
 
     def fresh(self, a: Aval) -> int:
         """A variable that the jaxpr does not have."""

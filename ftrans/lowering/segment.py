@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from math import prod
 from typing import Any
 
 from ..core.aval import Aval
@@ -95,7 +94,7 @@ class Segment(KernelStep):
             return RunPlan([(g, -1, 1) for g, _, _ in run.steps])
         touched = {v for g, _, _ in run.steps for v in (*g.ins, *g.outs)}
         total = sum([self.avals[v].size * self.avals[v].dtype.itemsize for v in touched])
-        least = max([-(-MIN_INNER // unit) if axis == g.kernel.naxes - 1 else 1 for g, axis, unit in run.steps])
+        least = max([-(-MIN_INNER // max(unit, 1)) if axis == g.kernel.naxes - 1 else 1 for g, axis, unit in run.steps])
         chunk = run.extent
         if len(run.steps) > 1 and total > BLOCK_BYTES:
             chunk = min(chunk, run.extent * BLOCK_BYTES // total)
@@ -239,8 +238,3 @@ def fits(g: Group, axis: int, read: dict[int, set[int]], written: dict[int, int]
         if n is not None and read.get(g.ins[n], set()) - {first[n][axis]}:
             return False
     return True
-
-
-def total(sizes: Sequence[int]) -> int:
-    """Iterations of a loop nest."""
-    return prod(sizes)

@@ -30,13 +30,23 @@ def check() -> None:
         "strides": [at(word(array, STRIDES) + 8 * k) for k in range(3)] == list(array.strides),
         "dtype": word(array, DESCR) == id(array.dtype),
         "flags": ctypes.c_int32.from_address(id(array) + FLAGS).value & 0x101 == 0x100,
-        "contiguous": ctypes.c_int32.from_address(id(copy := array.copy()) + FLAGS).value & 0x101 == 0x101 and copy.flags.c_contiguous,
+        "contiguous": ctypes.c_int32.from_address(id(copy := array.copy()) + FLAGS).value & 0x101 == 0x101
+        and copy.flags.c_contiguous,
         "float": ctypes.c_double.from_address(id(number := float("1.25")) + HEAD).value == number,
         "list": (word(slots, HEAD), [at(word(slots, HEAD + 8) + 8 * k) for k in range(2)]) == (2, [id(x) for x in slots]),
         "tuple": [word(pair, HEAD + 8 * k) for k in range(3)] == [2, *[id(x) for x in pair]],
         "cell": word(cell := types.CellType(array), HEAD) == id(cell.cell_contents),
     }
-    for scalar in (np.float64(2.5), np.float32(2.5), np.int64(-3), np.int32(-3), np.int8(-3), np.uint16(3), np.bool_(True), 2.5 + 1j):
+    for scalar in (
+        np.float64(2.5),
+        np.float32(2.5),
+        np.int64(-3),
+        np.int32(-3),
+        np.int8(-3),
+        np.uint16(3),
+        np.bool_(True),
+        2.5 + 1j,
+    ):
         payload = ctypes.string_at(id(scalar) + HEAD, np.asarray(scalar).itemsize)
         read[f"scalar {type(scalar).__name__}"] = payload == np.asarray(scalar).tobytes()
     wrong = [name for name, fine in read.items() if not fine]

@@ -30,7 +30,9 @@ STACK_BYTES = 16384  # an arena of at most so many bytes lies on the stack
 class Program(IntEnum):
     """A program's table."""
 
-    NDARRAY, INPUTS, INPUT_ROWS, VALUES, VALUE_ROWS, OUTPUTS, OUTPUT_ROWS, RUNS, RUN_ROWS, ARENA, RELEASE, INT, BOOL, TRUE = range(14)
+    NDARRAY, INPUTS, INPUT_ROWS, VALUES, VALUE_ROWS, OUTPUTS, OUTPUT_ROWS, RUNS, RUN_ROWS, ARENA, RELEASE, INT, BOOL, TRUE = range(
+        14
+    )
     FALSE, EMPTY, SCALAR = range(14, 17)
     SIZE = 17
 
@@ -38,7 +40,7 @@ class Program(IntEnum):
 class Input(IntEnum):
     """A row for each input. KIND 0: an array of exactly this descriptor and these dimensions; 1: a scalar, or a 0-d array.
 
-    TYPE: the class a scalar must have, or 0. REQUIRED: 0, or the address of a stride for each dimension that it must have (or ANY)
+    TYPE: the class the object must have, or 0. REQUIRED: 0, or the address of a stride for each dimension that it must have (or ANY)
     where it is not C-contiguous; 1 where it must be C-contiguous.
     """
 
@@ -164,7 +166,21 @@ class Code(Function):
 def functions() -> str:
     """All functions as one module's text."""
     module = Module()
-    for make in (step, worker, run, arena_take, arena_give, check_input, finish_output, execute, by_list, take, make_result, call, set_threads):
+    for make in (
+        step,
+        worker,
+        run,
+        arena_take,
+        arena_give,
+        check_input,
+        finish_output,
+        execute,
+        by_list,
+        take,
+        make_result,
+        call,
+        set_threads,
+    ):
         function = make()
         module.add_function(function.name, function)
     return "\n".join(["@ftrans_arena = internal global ptr null", "@ftrans_threads = global i64 1", module.text()])
@@ -266,7 +282,15 @@ def run() -> Code:
         f.label("unreached")
     shared = f.alloca("i64", SHARED)
     scratch = f.plus("%arena", f.word("%row", Run.SCRATCH))
-    contents = [("ptr", "%row"), ("ptr", "%addresses"), ("ptr", "%strides"), ("i64", "%values"), ("i64", scratch), ("i64", "0"), ("i64", "0")]
+    contents = [
+        ("ptr", "%row"),
+        ("ptr", "%addresses"),
+        ("ptr", "%strides"),
+        ("i64", "%values"),
+        ("i64", scratch),
+        ("i64", "0"),
+        ("i64", "0"),
+    ]
     for n, (type_, value) in enumerate(contents):
         f.store(type_, value, f.element("i64", shared, n))
     limit = f.load("i64", "@ftrans_threads")
@@ -332,6 +356,8 @@ def check_input() -> Code:
     """Whether an object is what an input's row says; then its address and strides are stored."""
     f = Code("i1", "ftrans_check_input", "ptr %p, ptr %row, ptr %object, ptr %address, ptr %strides, ptr %scratch")
     type_ = f.field("%object", KIND, "ptr")
+    wanted_type = f.word("%row", Input.TYPE, "ptr")
+    f.stop_unless(f.let(f"or i1 {f.is_(wanted_type, 'null', 'ptr')}, {f.is_(wanted_type, type_, 'ptr')}"), "no")
     is_array = f.is_(type_, f.word("%p", Program.NDARRAY, "ptr"), "ptr")
     f.branch_if(is_array, "array", "other")
     f.label("array")
@@ -357,8 +383,6 @@ def check_input() -> Code:
     f.branch("yes")
     f.label("other")
     f.stop_unless(f.is_(f.word("%row", Input.KIND), 1), "no")
-    wanted_type = f.word("%row", Input.TYPE, "ptr")
-    f.stop_unless(f.let(f"or i1 {f.is_(wanted_type, 'null', 'ptr')}, {f.is_(wanted_type, type_, 'ptr')}"), "no")
     f.store("ptr", f.element("i8", "%object", HEAD), "%address")
     with f.when(f.is_(type_, f.word("%p", Program.INT, "ptr"), "ptr")):
         overflow = f.alloca("i32")

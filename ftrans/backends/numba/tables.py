@@ -1,8 +1,8 @@
 """Make the tables that the compiled runtime carries out, and the builtins that call it.
 
-    native = Native(segment)                    # the tables of a segment, and what they point to
-    run = native.on_list(slots)                 # run(list): True when done, False when an input does not fit, nothing done
-    call = native.as_call(...)                  # a whole call from Python to Python; see jit/direct.py
+native = Native(segment)                    # the tables of a segment, and what they point to
+run = native.on_list(slots)                 # run(list): True when done, False when an input does not fit, nothing done
+call = native.as_call(...)                  # a whole call from Python to Python; see jit/direct.py
 """
 
 from __future__ import annotations
@@ -13,36 +13,52 @@ from typing import Any
 
 import numpy as np
 
+from ...config import config, watchers
 from ...core.aval import Aval
 from ...lowering.group import Group
 from ...lowering.segment import Segment
 from . import layout
-from .runtime import ANY, Call, Input, Made, Output, Program, Run, Step, Where
+from .runtime import ANY, Made, Program, Where
 
 RELEASE = 50e-6  # seconds of work from which on the GIL is released
 PYTHON_MADE = {"f": Made.FLOAT, "i": Made.INT, "b": Made.BOOL, "c": Made.COMPLEX}
 
-Table = np.ndarray[tuple[int], np.dtype[np.int64]]
+
+class Table(np.ndarray):  # type: ignore[type-arg]
+    """Numbers, which compiled code reads as it reads any ndarray's, and what their addresses point to."""
+
+    keep: Any
+
+
+def table_of(numbers: Sequence[int], keep: Any) -> Table:
+    """The table that keeps these objects alive."""
+    table = np.array(numbers, np.int64).view(Table)
+    table.keep = keep
+    return table
 
 
 class Native:
     """The program of a segment as tables. `keep` holds what their addresses point to.
 
+    wanted: the outputs a caller gets, in order and perhaps repeated; the segment's own by default.
     scalars: make outputs without dimensions NumPy scalars, or Python numbers where they are weak, as a caller is to see them; a tape
         keeps them as arrays. types: the exact class of each scalar input, for callers that have not looked at it.
     """
 
-    def __init__(self, segment: Segment, scalars: bool = False, types: Sequence[Any] | None = None) -> None:
+    def __init__(
+        self, segment: Segment, scalars: bool = False, types: Sequence[Any] | None = None, wanted: Sequence[int] | None = None
+    ) -> None:
         self.segment, self.scalars = segment, scalars
         self.keep: list[Any] = [g.compiled for g in segment.groups]
         self.strides: dict[tuple[Any, ...], int] = {}
         self.number = {v: k for k, v in enumerate(segment.ins)}
         others = sorted(segment.places, key=lambda v: segment.places[v].where == "as")  # after what they refer to
         self.number |= {v: len(segment.ins) + k for k, v in enumerate(others)}
+        self.order = list(segment.outs if wanted is None else wanted)
         required = self.required()
         inputs = [self.input(segment.avals[v], required.get(v, 0), types[k] if types else None) for k, v in enumerate(segment.ins)]
         values = [self.value(v) for v in others]
-        outputs = [self.output(segment.avals[v]) for v in segment.outs]
+        outputs = [self.output(v, self.order.index(v), k) for k, v in enumerate(self.order)]
         runs = [self.run(run) for run in segment.runs]
         table = [0] * Program.SIZE
         empty, scalar = layout.array_functions()
@@ -100,18 +116,20 @@ class Native:
     def value(self, v: int) -> list[int]:
         place, strides = self.segment.places[v], self.strides_of(self.segment.avals[v])
         if place.where == "out":
-            return [Where.OUTPUT, place.number, strides]
+            return [Where.OUTPUT, self.order.index(v), strides]
         if place.where == "as":
             return [Where.VALUE, self.number[place.number], strides]
         return [Where.ARENA, place.number, strides]  # a local one is moved by each thread
 
-    def output(self, a: Aval) -> list[int]:
+    def output(self, v: int, first: int, k: int) -> list[int]:
+        """The row of the k-th output, which is the same object as the first of the same variable."""
+        a = self.segment.avals[v]
         descr = np.dtype(a.dtype.name)
         self.keep.append(descr)
         kind = Made.ARRAY
         if self.scalars and not a.shape and (a.weak or a.scalar):
             kind = PYTHON_MADE[a.dtype.kind] if a.weak else Made.SCALAR
-        return [kind, id(descr), a.ndim, self.words(a.shape), 0]
+        return [kind if k == first else Made.SAME, id(descr), a.ndim, self.words(a.shape), first]
 
     def run(self, run: Any) -> list[int]:
         steps = [self.step(g, axis, unit, run.chunks > 1) for g, axis, unit in run.steps]
@@ -134,8 +152,12 @@ class Native:
 
     def on_list(self, slots: Sequence[int]) -> Callable[[list[Any]], bool]:
         """The program on a list: the slot of each input, then of each output."""
-        table = np.array([self.address, *slots], np.int64)
-        return builtin("ftrans_list", METH_O, table)  # type: ignore[no-any-return]
+        return builtin("ftrans_list", METH_O, table_of([self.address, *slots], self))  # type: ignore[no-any-return]
+
+
+def call_builtin(table: Sequence[int], keep: list[Any]) -> Any:
+    """The builtin for whole calls; `keep` are the objects that the table points to."""
+    return builtin("ftrans_call", METH_FAST_KEYWORDS, table_of(table, keep))
 
 
 def made_in(run: Any, v: int) -> bool:
@@ -191,6 +213,9 @@ def set_runtime(addresses: dict[str, int]) -> None:
         layout.check()
         for name, flags in (("ftrans_list", METH_O), ("ftrans_call", METH_FAST_KEYWORDS)):
             _methods[name] = MethodDef(name.encode(), addresses[name], flags, b"A compiled program.")
+        set_threads = ctypes.CFUNCTYPE(None, ctypes.c_int64)(addresses["ftrans_set_threads"])
+        set_threads(config.threads)
+        watchers.setdefault("threads", []).append(set_threads)
 
 
 def builtin(name: str, flags: int, table: Table) -> Any:
