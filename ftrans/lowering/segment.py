@@ -174,7 +174,7 @@ class Segment(KernelStep):
             for r, seen in dims.items():
                 if r not in given and r in root and first[r] == last[r] == n and seen == {0}:
                     found[r] = run.scratch_bytes
-                    run.scratch_bytes += -(-self.bytes(r) * run.chunk // (run.extent * LINE) + 1) * LINE
+                    run.scratch_bytes += -(-self.bytes(r) * run.chunk // (run.extent * LINE)) * LINE
         return found
 
 

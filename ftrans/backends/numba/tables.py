@@ -185,7 +185,9 @@ def segment_step(segment: Segment, slot_of: dict[int, int]) -> Callable[[list[An
             return
         for s, dtype in dtypes:
             if isinstance(e[s], np.ndarray):
-                e[s] = np.array(e[s], dtype, order="C")
+                fresh = np.empty(e[s].shape, dtype)  # of this very dtype object: np.array would keep an equal one
+                fresh[...] = e[s]
+                e[s] = fresh
         if not run(e):
             raise AssertionError("a native program refused contiguous operands")
 
