@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import itertools
 
-from .work import COMPILE, checked, parameters_of
+from .tables import COMPILE, checked
+from .work import parameters_of
 
 
 class FirstCall:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import itertools
 
-from .work import EAGER, checked, parameters_of, prepared
+from .tables import EAGER, checked, prepared
+from .work import parameters_of
 
 WARM = [w for w in EAGER if not w.fresh]
 COLD = [w for w in EAGER if w.fresh]

@@ -5,7 +5,8 @@ Beside JAX, whose inputs are on the device beforehand, and the plain NumPy funct
 
 from __future__ import annotations
 
-from .work import JIT_CALL, parameters_of, prepared
+from .tables import JIT_CALL, prepared
+from .work import parameters_of
 
 
 class JitCall:

@@ -16,8 +16,9 @@ import ftrans as ft
 
 from . import peer, tasks
 from .compare import head, machine, measure, row
+from .inputs import constant, parameters
 from .libraries import Call, Side, behind_np, on_device, wait_for_one
-from .work import Work, constant, parameters, parameters_of
+from .work import Work, parameters_of
 
 Loss = Callable[..., Any] | None
 

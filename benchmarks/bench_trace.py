@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 from . import clock
-from .work import TRACE, checked, parameters_of
+from .tables import TRACE, checked
+from .work import parameters_of
 
 
 class Trace:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .work import TRANSFORMS, parameters_of, prepared
+from .tables import TRANSFORMS, prepared
+from .work import parameters_of
 
 
 class Transforms:

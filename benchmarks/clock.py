@@ -42,14 +42,14 @@ def rounds(seconds: float) -> Iterable[int]:
             return
 
 
-def in_turns(calls: Mapping[str, Call], seconds: float) -> dict[str, float]:
-    """The median time of each call."""
+def in_turns(calls: Mapping[str, Call], seconds: float, least: bool = False) -> dict[str, float]:
+    """The median time of each call, or the least."""
     number = {name: max(1, int(SAMPLE / max(sample(call, 3), 1e-8))) for name, call in calls.items()}
     taken: dict[str, list[float]] = {name: [] for name in calls}
     for _ in rounds(seconds):
         for name, call in calls.items():
             taken[name].append(sample(call, number[name]))
-    return {name: statistics.median(times) for name, times in taken.items()}
+    return {name: min(times) if least else statistics.median(times) for name, times in taken.items()}
 
 
 def first_calls_in_turns(make: Mapping[str, Callable[[int], Call]], seconds: float) -> dict[str, float]:

@@ -20,29 +20,30 @@ import re
 import statistics
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from . import Absent, clock
 from .bench_import import MODULES, installed, seconds
-from .work import LIBRARIES, TABLES, Work
+from .tables import TABLES
+from .work import LIBRARIES, Work
 
 PEERS = LIBRARIES[1:]
 
 
-def measure(work: Work, budget: float) -> tuple[dict[str, float], dict[str, str]]:
-    """(the median seconds, what went wrong) of each library."""
+def measure(work: Work, budget: float, least: bool = False) -> tuple[dict[str, float], dict[str, str]]:
+    """(the median or least seconds, what went wrong) of each library."""
     calls, wrong = {}, {}
     for library in work.sides:
         try:
-            work.check(library)
-            calls[library] = (lambda k, name=library: work.call(name, k)) if work.fresh else work.prepare(library)
+            prepared = work.check(library) if work.fresh else work.prepare(library)
+            calls[library] = (lambda k, name=library: work.call(name, k)) if work.fresh else prepared
         except Absent:
             continue
         except Exception as error:  # shown in the table, and the exit status tells
             wrong[library] = f"{type(error).__name__}: {error}"
     if not calls:
         return {}, wrong
-    timed = clock.first_calls_in_turns(calls, budget) if work.fresh else clock.in_turns(calls, budget)
+    timed = clock.first_calls_in_turns(calls, budget) if work.fresh else clock.in_turns(calls, budget, least)
     return {name: t / work.parts for name, t in timed.items()}, wrong
 
 
@@ -54,11 +55,11 @@ def shown(t: float) -> str:
     return f"{t / 1e-9:.3g} ns"
 
 
-def row(work: Work, times: dict[str, float], wrong: dict[str, str]) -> str:
+def row(work: Work, times: Mapping[str, float], wrong: Mapping[str, str], peers: Sequence[str] = PEERS) -> str:
     """One row of the table."""
     ours = times.get("ftrans")
     cells = [work.name + (" (per equation)" if work.parts > 1 else ""), shown(ours) if ours else "fails"]
-    for name in PEERS:
+    for name in peers:
         if name in wrong:
             cells.append("fails")
         elif name not in times:
@@ -71,8 +72,8 @@ def row(work: Work, times: dict[str, float], wrong: dict[str, str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def head(table: str) -> str:
-    return f"\n### {table}\n\n| work | ftrans | {' | '.join(PEERS)} |\n|---|{'---:|' * (len(PEERS) + 1)}"
+def head(table: str, peers: Sequence[str] = PEERS) -> str:
+    return f"\n### {table}\n\n| work | ftrans | {' | '.join(peers)} |\n|---|{'---:|' * (len(peers) + 1)}"
 
 
 def imports(budget: float) -> Iterator[str]:

@@ -22,6 +22,7 @@ from . import numpy as numpy
 from . import tree as tree
 from . import tree_util as tree_util
 from .api import block_until_ready, device_get, device_put
+from .backends.numba.store import store as kernel_store
 from .config import config
 from .core.lazy import later
 from .core.strict import numpy_rank_promotion, strict
@@ -51,7 +52,7 @@ __getattr__ = later("ftrans", {"draw": "pictures:draw", "nn": "nn", "optim": "op
 
 __all__ = [
     "Jitted", "ShapeDtypeStruct", "Tracer", "at", "block_until_ready", "config", "device_get", "device_put", "draw", "errors",
-    "eval_jaxpr", "eval_shape", "explain", "float0", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jit", "jvp", "lax",
+    "eval_jaxpr", "eval_shape", "explain", "float0", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jit", "jvp", "kernel_store", "lax",
     "linear_transpose", "linearize", "make_jaxpr", "nn", "no_compile", "numpy", "numpy_rank_promotion", "optim", "optimize",
     "stop_gradient", "strict", "tree", "tree_util", "value_and_grad", "vjp", "vmap",
 ]  # fmt: skip

@@ -1,4 +1,5 @@
-"""Settings: `ft.config.deterministic = True`, or FTRANS_JIT, FTRANS_DETERMINISTIC and FTRANS_HELPER, read at import.
+"""Settings: `ft.config.deterministic = True`, or FTRANS_JIT, FTRANS_DETERMINISTIC, FTRANS_HELPER, FTRANS_CACHE_DIR and
+FTRANS_CACHE_SIZE, read at import.
 
 A setting can be changed at any time and for a while: `with ft.config.set(jit="never"): ...`.
 """
@@ -7,6 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
@@ -16,6 +19,8 @@ from .errors import ArgumentError
 
 CHOICES = {"jit": ("hot", "now", "never", "check"), "numpy_rank_promotion": ("allow", "warn", "raise")}
 JIT_MODES = CHOICES["jit"]
+STARTED = time.time()
+"""When ftrans was imported: its sources were read after that."""
 
 
 changes = ctypes.c_int64(0)
@@ -37,7 +42,9 @@ class Config:
     numpy_rank_promotion: "allow", "warn" or "raise" where operands differ in rank; see `ft.numpy_rank_promotion`.
     threads: how many threads large kernels, and the BLAS behind matrix products, use at most: all cores by default. No result of a
         kernel depends on it.
-    cache_size: how many traces, and how many programs, are kept at most (least recently used go first).
+    cache_size: how many traces, how many programs, and how many compiled kernels are kept at most (least recently used go first).
+    cache_dir: where compiled kernels are kept for other processes; "" keeps none.
+    cache_megabytes: how large that may become.
     """
 
     jit: str = "hot"
@@ -46,7 +53,9 @@ class Config:
     strict: bool = False
     numpy_rank_promotion: str = "allow"
     cache_size: int = 4096
-    threads: int = field(default_factory=lambda: cores())
+    threads: int = field(default_factory=lambda: cores())  # noqa: PLW0108 - defined below
+    cache_dir: str = ""
+    cache_megabytes: float = 256.0
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in {f.name for f in fields(self)}:
@@ -80,12 +89,37 @@ def cores() -> int:
 
 
 def from_environment() -> Config:
-    """The settings at import: FTRANS_JIT=hot|now|never|check, FTRANS_DETERMINISTIC=1, FTRANS_HELPER=0."""
+    """The settings at import: FTRANS_JIT=hot|now|never|check, FTRANS_DETERMINISTIC=1, FTRANS_HELPER=0, FTRANS_CACHE_DIR=path|off,
+    FTRANS_CACHE_SIZE=megabytes."""
+    get = os.environ.get
     return Config(
-        jit=os.environ.get("FTRANS_JIT", "hot"),
-        deterministic=os.environ.get("FTRANS_DETERMINISTIC", "") not in ("", "0"),
-        helper=os.environ.get("FTRANS_HELPER", "") != "0",
+        jit=get("FTRANS_JIT", "hot"),
+        deterministic=get("FTRANS_DETERMINISTIC", "") not in ("", "0"),
+        helper=get("FTRANS_HELPER", "") != "0",
+        cache_dir=cache_dir(get("FTRANS_CACHE_DIR")),
+        cache_megabytes=megabytes(get("FTRANS_CACHE_SIZE") or "256"),
     )
+
+
+def cache_dir(given: str | None) -> str:
+    """The absolute path of the directory named; without a name that of the platform for such things; "" for "", "0" and "off"."""
+    if given is not None:
+        return "" if given in ("", "0", "off") else os.path.abspath(os.path.expanduser(given))
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA", "")
+    elif sys.platform == "darwin":
+        base = os.path.expanduser("~/Library/Caches")
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return os.path.join(base, "ftrans") if os.path.isabs(base) else ""
+
+
+def megabytes(given: str) -> float:
+    """A number of megabytes."""
+    try:
+        return float(given)
+    except ValueError:
+        raise ArgumentError(f"FTRANS_CACHE_SIZE must be a number of megabytes, not {given!r}") from None
 
 
 config = from_environment()

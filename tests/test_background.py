@@ -18,7 +18,7 @@ import pytest
 
 import ftrans as ft
 from ftrans.backends.numba import helper as module
-from ftrans.backends.numba import service, worker
+from ftrans.backends.numba import link, service, worker
 from ftrans.backends.numba.helper import Helper, helper, interpreter, sendable
 from ftrans.core.primitive import registry
 from ftrans.jit import tiers
@@ -96,13 +96,13 @@ def test_takes_over_and_gives_the_same_bits():
     outs = takes_over(g, X, Y)
     for out in outs:
         np.testing.assert_array_equal(out, f(X, Y))
-    assert service.counts == {"compiled": before["compiled"], "loaded": before["loaded"] + 1}
+    assert service.counts == before | {"loaded": before["loaded"] + 1}
     assert "requested 1 of 1 kernels" in g.explain()
     assert "1 of 1 kernels came from the helper process" in g.explain()
 
 
 def test_call_that_requests_compiles_nothing_and_loads_nothing(monkeypatch):
-    monkeypatch.setattr(service, "_compile", lambda kernel: pytest.fail("compiled in this process"))
+    monkeypatch.setattr(service, "_compile", lambda kernels: pytest.fail("compiled in this process"))
     g, before = ft.jit(fresh()), dict(service.counts)
     g(X, Y)
     assert program(g).wanted is None
@@ -327,13 +327,13 @@ def test_kernel_that_cannot_be_compiled_stays_with_numpy(monkeypatch):
 def test_error_of_the_compiler_is_an_answer():
     x = Operand("float64", (True,), "c")
     wrong = Kernel(1, (False,), (x, x), (Instr(Add(), (0, 1), "float32"), Instr(Add(), (0, 1), "float64")), (Output(3, x),))
-    ((kind, name, text),) = worker.compiled("some_name", wrong, set())
+    ((kind, name, text),) = worker.compiled([("some_name", wrong)], set())
     assert (kind, name) == ("error", "some_name")
     assert text.startswith("TypeError: ")
 
 
 def test_foreground_error_in_the_hot_tier_stays_with_numpy(monkeypatch):
-    def broken(kernel):
+    def broken(kernels):
         raise RuntimeError("LLVM says no")
 
     monkeypatch.setattr(Helper, "request", lambda self, kernels: False)
@@ -445,5 +445,21 @@ def test_fork_has_a_helper_of_its_own():
     run(SCRIPT + textwrap.dedent(code))
 
 
-def test_numba_is_not_imported_to_load():
-    run(SCRIPT + "until_compiled()\nassert 'llvmlite' in sys.modules\nassert 'numba' not in sys.modules\n")
+def test_no_compiler_is_imported_to_load():
+    unwanted = {"numba", "llvmlite"} if link.SUPPORTED else {"numba"}
+    run(SCRIPT + f"until_compiled()\nassert sys.modules.keys().isdisjoint({unwanted!r})\n")
+
+
+def test_helper_imports_no_more_than_it_needs():
+    program = worker.program(sys.path).replace("worker.main()", "print(*[m for m in sys.modules if m.startswith('ftrans.')])")
+    modules = run(program).stdout.split()
+    assert "ftrans.backends.numba.worker" in modules
+    assert not {m.split(".")[1] for m in modules} & {"jit", "numpy", "transforms", "nn"}
+
+
+def test_other_kernels_of_a_batch_are_compiled_when_one_cannot_be():
+    x = Operand("float64", (True,), "c")
+    wrong = Kernel(1, (False,), (x, x), (Instr(Add(), (0, 1), "float32"), Instr(Add(), (0, 1), "float64")), (Output(3, x),))
+    right = Kernel(1, (False,), (x, x), (Instr(Add(), (0, 1), "float64"),), (Output(2, x),))
+    answers = worker.compiled([("a", right), ("b", wrong), ("c", right)], set())
+    assert [answer[:2] for answer in answers] == [("kernel", "a"), ("error", "b"), ("kernel", "c")]

@@ -664,7 +664,7 @@ def test_print_loops():
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: Operand("complex128", (True,), "c"), "not complex128"),
+        (lambda: Operand("longdouble", (True,), "c"), "not longdouble"),
         (lambda: Operand("float64", (False,), "c"), "has inner='0'"),
         (lambda: Kernel(1, (False,), (Operand("float64", (), "0"),), (), ()), "every operand"),
         (

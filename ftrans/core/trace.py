@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import Location, WriteError, at_line, is_internal
-from .aval import PYTHON_SCALAR, Aval
+from .aval import PYTHON_SCALAR, WEAK, Aval
 from .primitive import Primitive, infer
 
 ndarray = np.ndarray
@@ -103,7 +103,7 @@ class Trace(list[Any]):
 
     __slots__ = (
         "captures", "closed", "consts", "forced", "homes", "ids", "inputs", "laid", "locs", "mark", "masks", "owner", "parent",
-        "reads", "snapshots", "src", "top", "unstable", "vals", "written",
+        "numbers", "reads", "snapshots", "src", "top", "unstable", "vals", "written",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -114,6 +114,7 @@ class Trace(list[Any]):
         self.inputs: list[int] = []
         self.consts: list[Any] = []
         self.ids: dict[int, tuple[int, Any, bytes | None]] = {}  # id of a lifted object -> variable, object, contents
+        self.numbers: dict[int, int] = {}  # id of a Python scalar -> its variable
         self.snapshots: list[tuple[ndarray[Any, Any], int]] = []  # captured large arrays and their fingerprints
         self.locs: list[Location | None] = []  # one for each equation
         self.src: Any = None  # the location of all that is recorded now; None: look it up on the stack
@@ -156,9 +157,18 @@ class Trace(list[Any]):
         return x
 
     def const(self, value: Any, a: Aval) -> Tracer:
-        """A new constant: a run-time argument of the program, only its aval is part of the key."""
+        """A constant: a run-time argument of the program, only its aval is part of the key.
+
+        The same Python scalar, such as a literal in a loop, is one constant. Equal ones are not, since their equality may not last.
+        """
         x = Tracer()
-        x.t, x.i, x.a = self, len(self), a
+        x.t, x.a = self, a
+        if a is WEAK.get(type(value)):
+            x.i = self.numbers.setdefault(id(value), len(self))
+            if x.i != len(self):
+                return x
+        else:
+            x.i = len(self)
         self += (CONST, a)
         self.consts.append(value)
         self.vals[x.i] = value

@@ -91,7 +91,7 @@ class Tiered:
             return False
         if self.gain is None:
             self.plan = fuse.plan(expanded(self.jaxpr))
-            self.gain, self.price = cost.gain_and_price(expanded(self.jaxpr), self.plan, service.is_compiled)
+            self.gain, self.price = cost.gain_and_price(expanded(self.jaxpr), self.plan, service.is_available)
         if self.gain <= 0:
             return False
         if config.deterministic:
@@ -119,8 +119,8 @@ class Tiered:
             return self.stay(f"{type(error).__name__}: {error}")
 
     def missing(self, why: str) -> list[Code]:
-        """The kernels that have to be compiled; raises where that is forbidden."""
-        missing = [k for k in fuse.kernels(self.plan) if not service.is_compiled(k)]
+        """The kernels that have to be compiled, after loading those of the store; raises where that is forbidden."""
+        missing = [k for k in fuse.kernels(self.plan) if service.find(k) is None]
         if missing and forbidden[0]:
             raise CompilationForbiddenError(
                 at_line(
@@ -157,20 +157,22 @@ class Tiered:
         """Make the hot program, in this process except for kernels that are on their way."""
         if self.plan is None:
             self.plan = fuse.plan(expanded(self.jaxpr))
+        start, before = time.perf_counter(), dict(service.counts)
         missing = self.missing(why)
-        start = time.perf_counter()
         helper.wait([k for k in missing if helper.is_requested(k)])
-        compiled = service.counts["compiled"]
+        kernels = service.compile_many(fuse.kernels(self.plan))
         items = fuse.realise(self.plan, service)
         self.hot = self.settled = build(expanded(self.jaxpr), items, guards=self.guards)
         took = (time.perf_counter() - start) * 1e3
-        done, total = service.counts["compiled"] - compiled, len(fuse.kernels(self.plan))
+        done, total = service.counts["compiled"] - before["compiled"], len(kernels)
         if self.wanted is not None and not done:
-            milliseconds = sum([service.compile(k).milliseconds for k in self.wanted])
+            milliseconds = sum([k.milliseconds for k in kernels if k.kernel in self.wanted])
             what = f"{len(self.wanted)} of {total} kernels came from the helper process, which compiled for {milliseconds:.0f} ms"
             why = f"requested {(start - self.asked) * 1e3:.0f} ms before"
         else:
             what = f"compiled {done} of {total} kernels"
+            stored = sum([k.stored for k in kernels])
+            what += f", {stored} came from the store" if stored else ""
         self.log.append(Event(what, why, took))
         return self.hot
 

@@ -40,11 +40,31 @@ PREDICATES = frozenset(
 )
 """Builder operations whose result is bool whatever their operands are."""
 
+PART = {"complex64": "float32", "complex128": "float64"}
+"""The dtype of the real and of the imaginary part: two neighbours in memory, aligned as one of them."""
+
+COMPLEX = PREDICATES - {"signbit"} | frozenset(
+    "add subtract multiply divide square reciprocal negative conjugate real imag absolute sign rint maximum minimum fmax fmin "
+    "exp log log2 log10 sqrt sin cos tan sinh cosh tanh".split()
+)
+"""Builder operations on complex elements. With any other a complex equation stays a NumPy step."""
+
+
+def result_dtype(name: str, dtype: str) -> str:
+    """The dtype of a builder operation on operands of one dtype."""
+    if name in PREDICATES:
+        return "bool"
+    if dtype in PART:
+        return PART[dtype] if name in ("real", "imag", "absolute") else dtype
+    if name == "complex":
+        return "complex64" if dtype == "float32" else "complex128"
+    return "uint8" if name == "bitwise_count" else dtype
+
 
 class Builder(Generic[V]):
     """Computes one element, operation by operation; methods are named as NumPy's ufuncs and mean what they mean.
 
-    Operands of one call have one dtype (`convert` is explicit) and so has the result, except for PREDICATES. Integers
+    Operands of one call have one dtype (`convert` is explicit); that of the result is `result_dtype`. Integers
     wrap; integer floor_divide and remainder follow the divisor's sign; integer division by zero gives 0. maximum and
     minimum hand on nan, fmax and fmin ignore it. A backend implements the five abstract methods.
     """
@@ -62,7 +82,7 @@ class Builder(Generic[V]):
         """x as another dtype, as ndarray.astype does it."""
 
     @abstractmethod
-    def constant(self, value: float | int | bool, dtype: str) -> V:
+    def constant(self, value: complex, dtype: str) -> V:
         """A literal: part of the kernel's code."""
 
     def ipow(self, x: V, n: int) -> V:
@@ -278,6 +298,23 @@ class Builder(Generic[V]):
     def logical_not(self, x: V) -> V:
         return self.apply("logical_not", x)
 
+    def conjugate(self, x: V) -> V:
+        return self.apply("conjugate", x)
+
+    def real(self, x: V) -> V:
+        return self.apply("real", x)
+
+    def imag(self, x: V) -> V:
+        return self.apply("imag", x)
+
+    def complex(self, x: V, y: V) -> V:
+        """x + iy, without arithmetic."""
+        return self.apply("complex", x, y)
+
+    def bitwise_count(self, x: V) -> V:
+        """The number of bits set in |x|, as uint8."""
+        return self.apply("bitwise_count", x)
+
     def invert(self, x: V) -> V:
         return self.apply("invert", x)
 
@@ -302,7 +339,9 @@ class TextBuilder(Builder[Text]):
     """Writes elements as Python-like expressions, as a reader would."""
 
     def apply(self, name: str, *args: Text) -> Text:
-        dtype = "bool" if name in PREDICATES else args[0].dtype
+        if args[0].dtype in PART and name not in COMPLEX:
+            raise NotImplementedError(f"{name} of {args[0].dtype} is left to NumPy")
+        dtype = result_dtype(name, args[0].dtype)
         if name in SYMBOLS:
             return Text(f"({args[0].text} {SYMBOLS[name]} {args[1].text})", dtype)
         if name == "negative":
@@ -315,7 +354,7 @@ class TextBuilder(Builder[Text]):
     def convert(self, x: Text, dtype: str) -> Text:
         return x if x.dtype == dtype else Text(f"{dtype}({x.text})", dtype)
 
-    def constant(self, value: float | int | bool, dtype: str) -> Text:
+    def constant(self, value: complex, dtype: str) -> Text:
         return Text(repr(value), dtype)
 
     def ipow(self, x: Text, n: int) -> Text:

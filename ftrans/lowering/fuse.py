@@ -8,13 +8,16 @@ size one and transposes of its operands become the way the kernel walks them. A 
 into its own loop when nobody else needs it.
 
 Levels keep it free of cycles: a group of level n depends only on what has a lower level.
+
+A long program is fused in pieces, and pieces of the same content (the steps of an unrolled loop) are planned once: see roll.py.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..config import config
@@ -27,8 +30,9 @@ from ..ops.structural import Broadcast, Reshape, Transpose
 from .builder import Text, TextBuilder
 from .cost import TRANSCENDENTAL
 from .group import Group, Maker, operand_names
-from .loops import ITEMSIZE, Code
+from .loops import ITEMSIZE, Code, foldable
 from .nest import Dims
+from .roll import Piece, pieces
 from .segment import Segment
 from .special import group_of
 from .tape import Item, overwritable
@@ -202,7 +206,7 @@ class Planner:
     def is_reduction(self, eqn: Eqn, x: Aval) -> bool:
         """Whether a kernel can do this reduction."""
         kind = getattr(eqn.op, "reduction", None)
-        if kind is None or x.size < SMALL or x.dtype_name not in ITEMSIZE:
+        if kind is None or x.size < SMALL or x.dtype_name not in ITEMSIZE or not foldable(kind, x.dtype_name):
             return False
         if all([x.shape[k] == 1 for k in axes_of(eqn, x.ndim)]):
             return False
@@ -280,19 +284,10 @@ class Planner:
             stored |= again
         rows: list[tuple[int, int, Item]] = []
         for level, n, eqn in self.needed_steps():
-            group = group_of(eqn, self.avals)
-            rows.append((level, n, group or eqn))
-        rows += groups
+            rows.append((level, n, group_of(eqn, self.avals) or eqn))
+        rows.extend(groups)
         rows.sort(key=lambda row: row[:2])
-        items = [item for _, _, item in rows]
-        made: set[int] = set()  # by the groups that stand directly before: memory that a native program can give to others
-        for item, candidates in zip(items, overwritable(self.avals, self.j.outs, items), strict=False):
-            if isinstance(item, Group):
-                item.overwrite([v for v in candidates if v in made], self.avals)
-                made.update(item.outs)
-            else:
-                made.clear()
-        return items
+        return [item for _, _, item in rows]
 
     def computed_twice(self, groups: list[tuple[int, int, Group]]) -> set[int]:
         """Results of expensive functions that several kernels would compute: better stored by one."""
@@ -370,9 +365,7 @@ class Planner:
 
     def fresh(self, a: Aval) -> int:
         """A variable that the jaxpr does not have."""
-        v = max(self.avals) + 1
-        self.avals[v] = a
-        return v
+        return new_variable(self.avals, a)
 
 
 def axes_of(eqn: Eqn, ndim: int) -> tuple[int, ...]:
@@ -393,8 +386,65 @@ class Plan(list[Item]):
 
 def plan(j: Jaxpr) -> Plan:
     """The items of a jaxpr: NumPy steps and groups."""
-    planner = Planner(j)
-    return Plan(planner.items(), planner.avals, j.outs)
+    avals = dict(j.avals)
+    items = planned(j, pieces(j), avals)
+    made: set[int] = set()  # by the groups that stand directly before: memory that a native program can give to others
+    for item, candidates in zip(items, overwritable(avals, j.outs, items), strict=False):
+        if isinstance(item, Group):
+            item.overwrite([v for v in candidates if v in made], avals)
+            made.update(item.outs)
+        else:
+            made.clear()
+    return Plan(items, avals, j.outs)
+
+
+def planned(j: Jaxpr, parts: Sequence[Piece], avals: dict[int, Aval]) -> list[Item]:
+    """The plans of the pieces one after the other, made once for pieces of the same content; what they add is put into `avals`."""
+    if len(parts) == 1:
+        planner = Planner(j)
+        avals.update(planner.avals)
+        return planner.items()
+    made = {v: eqn for eqn in j.eqns for v in eqn.outs}
+    plans: dict[Any, tuple[Piece, Planner, list[Item]]] = {}
+    items: list[Item] = []
+    for part in parts:
+        key = part.pattern.key
+        if key not in plans:
+            planner = Planner(part.pattern.jaxpr())
+            plans[key] = part.pattern, planner, planner.items()
+        first, planner, template = plans[key]
+        name = Names(zip(first.order, part.order, strict=True), planner.avals, avals)
+        for item in template:
+            ins, outs = tuple([name[v] for v in item.ins]), tuple([name[v] for v in item.outs])
+            if isinstance(item, Group):
+                items.append(replace(item, ins=ins, outs=outs))
+            elif outs and outs[0] in made and made[outs[0]].ins == ins:
+                items.append(made[outs[0]])
+            else:
+                assert isinstance(item, Eqn)
+                items.append(Eqn(item.op, ins, outs, item.loc))
+    return items
+
+
+class Names(dict[int, int]):
+    """What the variables of one piece are called in another; those that its plan added are new variables, put into `avals`."""
+
+    def __init__(self, pairs: Iterable[tuple[int, int]], source: dict[int, Aval], avals: dict[int, Aval]) -> None:
+        super().__init__(pairs)
+        self.source, self.avals = source, avals
+
+    def __missing__(self, v: int) -> int:
+        self[v] = name = new_variable(self.avals, self.source[v])
+        return name
+
+
+def new_variable(avals: dict[int, Aval], a: Aval) -> int:
+    """A variable that is not in `avals`, which it is put into."""
+    v = len(avals)
+    while v in avals:
+        v += 1
+    avals[v] = a
+    return v
 
 
 def kernels(items: Sequence[Item]) -> list[Code]:

@@ -22,16 +22,25 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from .builder import Text, TextBuilder
+from .builder import PART, Text, TextBuilder
 
 Inner = Literal["c", "0", "s"]
-Reduce = Literal["sum", "prod", "max", "min", "all", "any", "argmax", "argmin"]
+Reduce = Literal["sum", "prod", "max", "min", "all", "any", "and", "or", "xor", "argmax", "argmin"]
 
 ITEMSIZE = {
-    "bool": 1, "int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "int32": 4, "uint32": 4, "float32": 4,
-    "int64": 8, "uint64": 8, "float64": 8,
+    "bool": 1, "int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "int32": 4, "uint32": 4, "int64": 8, "uint64": 8,
+    "float16": 2, "float32": 4, "float64": 8, "complex64": 8, "complex128": 16,
 }  # fmt: skip
 """Bytes of an element, for every dtype a kernel can hold."""
+
+
+def foldable(reduce: str, dtype: str) -> bool:
+    """Whether a kernel can reduce elements of a dtype.
+
+    Left to NumPy: the extremes of complex numbers, which it orders lexicographically and few want; their product; and the
+    product of float16, which NumPy rounds (and lets overflow) at every step.
+    """
+    return (dtype not in PART or reduce == "sum") and (dtype != "float16" or reduce != "prod")
 
 
 class Op(Hashable, Protocol):
@@ -216,7 +225,7 @@ def print_loops(kernel: Kernel) -> str:
     return "\n".join(heads + ["  " * kernel.naxes + line for line in lines])
 
 
-FOLDS = {"sum": "+=", "prod": "*=", "all": "&=", "any": "|="} | {x: f"{x}=" for x in ("max", "min", "argmax", "argmin")}
+FOLDS = {"sum": "+=", "prod": "*=", "all": "&=", "any": "|=", "and": "&=", "or": "|=", "xor": "^="} | {x: f"{x}=" for x in ("max", "min", "argmax", "argmin")}
 
 
 def _element(name: str, operand: Operand, index: list[str]) -> str:

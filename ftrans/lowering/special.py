@@ -11,9 +11,20 @@ from typing import Any
 
 from ..core.aval import Aval
 from ..core.jaxpr import Eqn
+from ..ops.contraction import DotGeneral
+from ..ops.indexing import Diagonal, Gather, Scatter
+from .contract import contraction
+from .gather import gathering, scattering
 from .group import Group
+from .scans import COMBINE, running
 
-GROUPS: dict[type[Any], Callable[[Eqn, dict[int, Aval]], Group | None]] = {}
+GROUPS: dict[type[Any], Callable[[Eqn, dict[int, Aval]], Group | None]] = {
+    DotGeneral: contraction,
+    Gather: gathering,
+    Diagonal: gathering,
+    Scatter: scattering,
+    **dict.fromkeys(COMBINE, running),
+}
 
 
 def group_of(eqn: Eqn, avals: dict[int, Aval]) -> Group | None:

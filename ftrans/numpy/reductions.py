@@ -391,6 +391,25 @@ def logaddexp_reduce(a: Any, axis: Any = 0, out: Any = None, keepdims: Any = Fal
     return combined("logaddexp.reduce", reduce.logsumexp, ops.logaddexp, -np.inf, x, axis, out, keepdims, initial, where)
 
 
+def of_bits(ufunc: np.ufunc, merge: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+    """np.bitwise_or.reduce and its like; np.logical_xor.reduce is one of booleans."""
+
+    def call(a: Any, axis: Any = 0, out: Any = None, keepdims: Any = False, initial: Any = NONE, where: Any = True) -> Any:
+        def fold(x: Any, axes: tuple[int, ...]) -> Any:
+            return reduce.reduce_bits(x, axes, ufunc)
+
+        return combined(f"{ufunc.__name__}.reduce", fold, merge, ufunc.identity, array(a), axis, out, keepdims, initial, where)
+
+    return of_ufunc(call)
+
+
+def logical_xor_reduce(
+    a: Any, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: Any = False, initial: Any = NONE, where: Any = True
+) -> Any:
+    """Whether an odd number of elements is true."""
+    return of_bits(np.bitwise_xor, ops.bitwise_xor)(ops.nonzero(array(a)), axis, None, out, keepdims, initial, where)
+
+
 def accumulate(op: Any) -> Callable[..., Any]:
     """np.maximum.accumulate and its like."""
 
@@ -416,6 +435,8 @@ dispatch.reductions.update(
     {
         np.add: of_ufunc(sum), np.multiply: of_ufunc(prod), np.maximum: of_ufunc(max), np.minimum: of_ufunc(min),
         np.logical_and: of_ufunc(all), np.logical_or: of_ufunc(any), np.logaddexp: of_ufunc(logaddexp_reduce),
+        np.bitwise_and: of_bits(np.bitwise_and, ops.bitwise_and), np.bitwise_or: of_bits(np.bitwise_or, ops.bitwise_or),
+        np.bitwise_xor: of_bits(np.bitwise_xor, ops.bitwise_xor), np.logical_xor: logical_xor_reduce,
     }
 )  # fmt: skip
 dispatch.accumulations.update(

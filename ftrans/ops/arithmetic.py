@@ -115,7 +115,7 @@ class Reciprocal(Unary):
         return neg(mul(t, square(out)))
 
     def lower(self, b: Any, x: Any) -> Any:
-        if not x.dtype.startswith("float"):
+        if not x.dtype.startswith(("float", "complex")):
             raise NotImplementedError("the reciprocal of an integer is left to NumPy")
         return b.reciprocal(x)
 

@@ -12,7 +12,18 @@ from .pointwise import Binary, Step, Unary
 
 
 class Comparison(Binary, Step, abstract=True):
-    """A pointwise test."""
+    """A pointwise test. NumPy compares int64 with uint64 by their values: a negative number is less than any unsigned one."""
+
+    def lower(self, b: Any, x: Any, y: Any) -> Any:
+        compare = getattr(b, self.ufunc.__name__)
+        if x.dtype == y.dtype:
+            return compare(x, y)
+        signed = x if x.dtype == "int64" else y
+        if {x.dtype, y.dtype} != {"int64", "uint64"}:
+            raise NotImplementedError(f"{self.name} of {x.dtype} and {y.dtype}")
+        negative = b.less(signed, b.constant(0, "int64"))
+        known = self.ufunc(-1, 0) if signed is x else self.ufunc(0, -1)  # the result where it is
+        return b.where(negative, b.constant(bool(known), "bool"), compare(b.convert(x, "uint64"), b.convert(y, "uint64")))
 
 
 class Less(Comparison):
@@ -100,7 +111,6 @@ class RightShift(Binary, Step):
 
 class BitwiseCount(Unary, Step):
     ufunc = np.bitwise_count
-    lower = None  # type: ignore[assignment]
 
 
 class Gcd(Binary, Step):

@@ -25,7 +25,7 @@ class Conjugate(Unary):
         return (behind_mask(ct, conj),)
 
     def lower(self, b: Any, x: Any) -> Any:
-        return x  # kernels are real
+        return b.conjugate(x)
 
 
 PART: dict[np.dtype[Any], np.dtype[Any]] = {
@@ -39,7 +39,6 @@ class Part(Pointwise, abstract=True):
 
     nin = 1
     view = True
-    lower = None  # type: ignore[assignment]
 
     def loops(self, *avals: Aval) -> tuple[np.dtype[Any], ...]:
         (x,) = avals
@@ -70,6 +69,9 @@ class Real(Part):
     def put(self, base: Any, new: Any, *rest: Any) -> Any:
         return make_complex(new, bind(Imag(), base))
 
+    def lower(self, b: Any, x: Any) -> Any:  # type: ignore[override]
+        return b.real(x)
+
 
 class Imag(Part):
     """The imaginary part."""
@@ -83,11 +85,12 @@ class Imag(Part):
     def put(self, base: Any, new: Any, *rest: Any) -> Any:
         return make_complex(bind(Real(), base), new)
 
+    def lower(self, b: Any, x: Any) -> Any:  # type: ignore[override]
+        return b.imag(x)
+
 
 class MakeComplex(Binary):
     """x + iy of two real arrays of one dtype, without arithmetic: infinities and signed zeros stay."""
-
-    lower = None  # type: ignore[assignment]
 
     def loops(self, *avals: Aval) -> tuple[np.dtype[Any], ...]:
         part = promote(*avals)
@@ -108,6 +111,9 @@ class MakeComplex(Binary):
         left = unbroadcast(bind(Real(), ct), x.a) if isinstance(x, Linear) else None
         right = unbroadcast(neg(bind(Imag(), ct)), y.a) if isinstance(y, Linear) else None
         return left, right
+
+    def lower(self, b: Any, x: Any, y: Any) -> Any:  # type: ignore[override]
+        return b.complex(x, y)
 
 
 conj, make_complex = unary(Conjugate()), binary(MakeComplex())

@@ -167,6 +167,40 @@ class ReduceOr(ReduceLogical):
     reduction = "any"
 
 
+class ReduceBits(Reduction, abstract=True):
+    """A bitwise operation over all elements: integers or booleans."""
+
+    def dtype(self, dtype: np.dtype[Any]) -> np.dtype[Any]:
+        if dtype.kind not in "iub":
+            raise DtypeError(at_line(f"{self.name} needs integers or booleans, got {dtype}"))
+        return dtype
+
+    def jvp(self, primals: tuple[Any, ...], tangents: tuple[Any, ...], out: Any) -> Any:
+        return None
+
+    @classmethod
+    def examples(cls) -> list[Any]:
+        return [(op, args) for op, args in super().examples() if args[0].dtype.kind in "ib"] + [
+            (cls((0, 1)), (np.arange(6, 12).reshape(2, 3).astype(np.uint8),)),
+            (cls((0,)), (np.zeros((0, 2), int),)),
+        ]
+
+
+class ReduceBitAnd(ReduceBits):
+    ufunc = np.bitwise_and
+    reduction = "and"
+
+
+class ReduceBitOr(ReduceBits):
+    ufunc = np.bitwise_or
+    reduction = "or"
+
+
+class ReduceBitXor(ReduceBits):
+    ufunc = np.bitwise_xor
+    reduction = "xor"
+
+
 class ArgExtremum(Primitive, abstract=True):
     """The position of the first extremum along an axis, which is dropped; nan counts as one."""
 
@@ -382,6 +416,12 @@ def reduce_or(x: Any, axes: tuple[int, ...]) -> Any:
     return bind(ReduceOr(axes), nonzero(x))
 
 
+def reduce_bits(x: Any, axes: tuple[int, ...], ufunc: np.ufunc) -> Any:
+    """A bitwise ufunc over axes."""
+    (kind,) = [kind for kind in (ReduceBitAnd, ReduceBitOr, ReduceBitXor) if kind.ufunc is ufunc]
+    return bind(kind(axes), x)
+
+
 def logsumexp(x: Any, axes: tuple[int, ...]) -> Any:
     """log(sum(exp(x))) over axes, in floating point."""
     return bind(LogSumExp(axes), x)
@@ -393,7 +433,7 @@ def cumsum(x: Any, axis: int, reverse: bool = False) -> Any:
 
 
 __all__ = [
-    "ArgMax", "ArgMin", "CumMax", "CumMin", "CumProd", "CumSum", "LogSumExp", "ReduceAnd", "ReduceMax", "ReduceMin", "ReduceOr",
-    "ReduceProd", "cumsum", "iota", "kept", "logsumexp", "reduce_and", "reduce_max", "reduce_min", "reduce_or",
-    "reduce_prod", "take_along",
+    "ArgMax", "ArgMin", "CumMax", "CumMin", "CumProd", "CumSum", "LogSumExp", "ReduceAnd", "ReduceBitAnd", "ReduceBitOr",
+    "ReduceBitXor", "ReduceMax", "ReduceMin", "ReduceOr", "ReduceProd", "cumsum", "iota", "kept", "logsumexp", "reduce_and",
+    "reduce_bits", "reduce_max", "reduce_min", "reduce_or", "reduce_prod", "take_along",
 ]  # fmt: skip

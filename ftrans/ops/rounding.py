@@ -107,9 +107,6 @@ class Fmax(Extremum):
     def wins(self, x: Any, y: Any) -> Any:
         return logical_or(greater(x, y), isnan(y))
 
-    def lower(self, b: Any, x: Any, y: Any) -> Any:
-        return b.fmax(x, y) if x.dtype.startswith("float") else b.maximum(x, y)
-
 
 class Fmin(Extremum):
     """The smaller of two, or the one that is not nan."""
@@ -118,9 +115,6 @@ class Fmin(Extremum):
 
     def wins(self, x: Any, y: Any) -> Any:
         return logical_or(less(x, y), isnan(y))
-
-    def lower(self, b: Any, x: Any, y: Any) -> Any:
-        return b.fmin(x, y) if x.dtype.startswith("float") else b.minimum(x, y)
 
 
 class Copysign(Binary):

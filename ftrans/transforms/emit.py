@@ -6,8 +6,8 @@
     outs = em.inline(jaxpr, [x, y])
     new = em.finish([x], outs)
 
-What it leaves out, keeping the results bit for bit: repeated equations and literals, broadcasts that an operation does itself,
-multiplications by one, arithmetic on literals, dead code.
+What it leaves out, keeping the results bit for bit (`PASSES`): repeated equations, arithmetic on literals, broadcasts and weak
+scalars that make no difference to those who read them, what an identity gives for less (see identities.py), dead code.
 """
 
 from __future__ import annotations
@@ -23,21 +23,27 @@ from ..core.jaxpr import Eqn, Jaxpr, live
 from ..core.primitive import Primitive, infer
 from ..core.reads import outcome_key
 from ..errors import Location
-from ..ops.elementwise import Div, Mul, Pointwise
-from ..ops.structural import Broadcast, Reshape
+from ..ops.elementwise import Pointwise
+from ..ops.structural import Broadcast, Reshape, Weaken
+from .identities import RULES, Rule
 
-POINTWISE: dict[type, bool] = {}  # isinstance(op, Pointwise) by class: 0.03 µs instead of 0.15
+PASSES = frozenset(["share", "fold", "widen", "identities", "dead"])
+KNOWN: dict[type, tuple[bool, Rule | None]] = {}  # whether a class of operations is pointwise, and its rule: 0.03 µs instead of 0.2
 
 
 class Emitter:
-    """An open list of equations over variables 0, 1, 2, ..."""
+    """An open list of equations over variables 0, 1, 2, ...; `passes` is what is done to them."""
 
-    def __init__(self) -> None:
+    def __init__(self, passes: frozenset[str] = PASSES) -> None:
+        self.share, self.fold, self.widen = "share" in passes, "fold" in passes, "widen" in passes
+        self.identities, self.dead = "identities" in passes, "dead" in passes
         self.avals: dict[int, Aval] = {}
         self.eqns: list[Eqn] = []
         self.lits: dict[int, Any] = {}
         self.seen: dict[Any, tuple[int, ...]] = {}
+        self.made: dict[int, Eqn] = {}  # variable -> its equation
         self.ones: set[int] = set()
+        self.strong: dict[int, int] = {}  # result of a weaken -> its operand
         self.spread: dict[int, int] = {}  # result of a broadcast or of adding axes of size 1 -> what was spread
         self.reshaped: dict[int, int] = {}  # result of a reshape -> its operand
         self.size = 0
@@ -64,28 +70,35 @@ class Emitter:
     def eqn(self, op: Primitive, ins: tuple[int, ...], out_avals: Sequence[Aval], loc: Location | None) -> tuple[int, ...]:
         """The results of an operation."""
         kind = type(op)
-        pointwise = POINTWISE.get(kind)
-        if pointwise is None:
-            pointwise = POINTWISE[kind] = issubclass(kind, Pointwise)
+        known = KNOWN.get(kind)
+        if known is None:
+            known = KNOWN[kind] = issubclass(kind, Pointwise), RULES.get(kind)
+        pointwise, rule = known
         if pointwise:
-            if ins[0] in self.lits:
+            if self.fold and ins[0] in self.lits:
                 value = self.constant(op, ins, out_avals)
                 if value is not None:
                     return (value,)
+            if self.strong:
+                ins = self.strengthened(op, ins, out_avals[0])
             if self.spread:
                 if len(ins) == 1 and ins[0] in self.spread:
                     return self.before_spread(op, ins[0], out_avals[0], loc)
                 ins = self.narrowed(op, ins, out_avals[0])
-            if kind is Mul or kind is Div:
-                alias = self.times_one(kind, ins, out_avals[0])
-                if alias is not None:
-                    return (alias,)
-        elif kind is Broadcast or kind is Reshape:
+        elif self.widen and (kind is Broadcast or kind is Reshape):
             return self.move(op, ins, out_avals, loc)
-        known = self.seen.get((op, ins))
-        if known is None or not out_avals:  # an equation without results is a guard
-            known = self.seen[op, ins] = self.append(op, ins, out_avals, loc)
-        return known
+        if rule is not None and self.identities:
+            found = rule(self, op, ins, out_avals[0])
+            if found is not None:
+                return (found,) if isinstance(found, int) else self.eqn(*found, out_avals, loc)
+        outs = self.seen.get((op, ins))
+        if outs is None or not out_avals:  # an equation without results is a guard
+            outs = self.append(op, ins, out_avals, loc)
+            if self.share:
+                self.seen[op, ins] = outs
+            if kind is Weaken and self.widen:
+                self.strong[outs[0]] = ins[0]
+        return outs
 
     def constant(self, op: Primitive, ins: tuple[int, ...], out_avals: Sequence[Aval]) -> int | None:
         """The literal that an operation on literal numbers gives, unless it is not finite or NumPy would warn."""
@@ -105,16 +118,20 @@ class Emitter:
         self.size += len(out_avals)
         outs = tuple(range(start, self.size))
         self.avals.update(zip(outs, out_avals, strict=True))
-        self.eqns.append(Eqn(op, ins, outs, loc))
+        eqn = Eqn(op, ins, outs, loc)
+        self.eqns.append(eqn)
+        self.made[start] = eqn
         return outs
 
     def move(self, op: Any, ins: tuple[int, ...], out_avals: Sequence[Aval], loc: Location | None) -> tuple[int, ...]:
         """A reshape or broadcast, remembered where NumPy's broadcasting would do the same."""
         x = ins[0]
-        if type(op) is Reshape and x in self.reshaped:
-            x = self.reshaped[x]  # a reshape of a reshape
-            if self.avals[x] is out_avals[0]:
-                return (x,)
+        if type(op) is Reshape:
+            x = self.reshaped.get(x, x)  # a reshape of a reshape
+        elif x in self.made and type(self.made[x].op) is Broadcast:
+            x = self.made[x].ins[0]
+        if self.avals[x] is out_avals[0]:
+            return (x,)
         known = self.seen.get((op, (x,)))
         if known is None:
             known = self.seen[op, (x,)] = self.append(op, (x,), out_avals, loc)
@@ -149,14 +166,12 @@ class Emitter:
                         ins = fewer
         return ins
 
-    def times_one(self, kind: type, ins: tuple[int, ...], out: Aval) -> int | None:
-        """The operand that x * 1, 1 * x or x / 1 equals, where it has the same aval."""
-        x, y = ins
-        if y in self.ones and self.avals[x] is out:
-            return x
-        if x in self.ones and kind is Mul and self.avals[y] is out:
-            return y
-        return None
+    def strengthened(self, op: Primitive, ins: tuple[int, ...], out: Aval) -> tuple[int, ...]:
+        """The operands as NumPy scalars instead of the Python scalars made of them, where the result is of the same dtype."""
+        if not any([v in self.strong for v in ins]):
+            return ins
+        stronger = tuple([self.strong.get(v, v) for v in ins])
+        return stronger if infer(op, tuple([self.avals[v] for v in stronger])) is out else ins
 
     def inline(self, j: Jaxpr, args: Sequence[int], loc: Location | None = None) -> list[int]:
         """The equations of j on these variables; gives its outputs. With `loc` they are said to come from there."""
@@ -175,7 +190,7 @@ class Emitter:
 
     def finish(self, invars: Sequence[int], outs: Sequence[int]) -> Jaxpr:
         """The jaxpr, without dead code."""
-        kept = live(self.eqns, outs)
+        kept = live(self.eqns, outs) if self.dead else self.eqns
         used = {v for eqn in kept for v in eqn.ins} | set(outs)
         return checked(Jaxpr(invars, kept, outs, self.avals, {v: x for v, x in self.lits.items() if v in used}))
 

@@ -15,17 +15,30 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import NamedTuple
 
 REGISTER = {
     "bool": "i1", "int8": "i8", "uint8": "i8", "int16": "i16", "uint16": "i16", "int32": "i32", "uint32": "i32",
-    "int64": "i64", "uint64": "i64", "float32": "float", "float64": "double",
+    "int64": "i64", "uint64": "i64", "float16": "float", "float32": "float", "float64": "double", "complex64": "float",
+    "complex128": "double",
 }  # fmt: skip
-"""The LLVM type of a value in a register, by dtype."""
+"""The LLVM type of a value in a register, by dtype. A complex value is two of these; a float16 is a float32 that it can hold."""
 
-MEMORY = REGISTER | {"bool": "i8"}
-"""The LLVM type of an element in memory, by dtype."""
+MEMORY = REGISTER | {"bool": "i8", "float16": "i16"}
+"""The LLVM type of an element in memory, by dtype; of each part, if it is complex."""
+
+ALIGN = {"float": 4, "double": 8} | {f"i{8 * size}": size for size in (1, 2, 4, 8)}
+"""Bytes at whose multiples NumPy aligns a type of MEMORY."""
 
 SHORT = {"float": "f32", "double": "f64"}
+
+
+class Val(NamedTuple):
+    """A value in registers: its name, its dtype, and the name of its imaginary part if it is complex."""
+
+    name: str
+    dtype: str
+    imag: str = ""
 
 
 def short(type_: str) -> str:
@@ -57,6 +70,14 @@ def _round_float32(value: float) -> float:
     """The float32 nearest to value, as a Python float; overflow gives inf as in NumPy."""
     try:
         return float(struct.unpack("<f", struct.pack("<f", value))[0])
+    except OverflowError:
+        return float("inf") if value > 0 else float("-inf")
+
+
+def round_float16(value: float) -> float:
+    """The float16 nearest to value, as a Python float; overflow gives inf as in NumPy."""
+    try:
+        return float(struct.unpack("<e", struct.pack("<e", value))[0])
     except OverflowError:
         return float("inf") if value > 0 else float("-inf")
 

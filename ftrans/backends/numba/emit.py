@@ -9,12 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ...lowering.contract import Contract
+from ...lowering.gather import Indexed
 from ...lowering.loops import Code, Kernel
-from . import ir
+from ...lowering.scans import Scan
+from . import contract, gather, ir, scans
 from .ir import Emitted
 
 EMITTERS: dict[type[Code], Callable[[Any, str], Emitted]] = {
     Kernel: ir.emit,
+    Contract: contract.emit,
+    Scan: scans.emit,
+    Indexed: gather.emit,
 }
 
 

@@ -1,27 +1,31 @@
-"""Load object code into this process, and make the builtins that call it.
+"""Bring machine code into this process, and make the builtins that call it.
 
-    engine = loader()
-    (address,) = engine.load(code, ["ftrans_kernel_7"])
-    run = bind(table)
+    loaded = load(binary)                       # valid as long as `loaded` lives
+    loaded.addresses["kernel0"]
+    share("ftrans.exp.v16f64", binary)          # a function that kernels call: stays
+    run = bind(table, owner)
 
-`toolkit` is the one place where llvmlite is imported: 30 ms at the first use, where numba would take 200 more.
+`toolkit` is the one place where llvmlite is imported: 30 ms at the first use, where numba would take 200 more. On Linux it takes
+that only to compile; elsewhere to load as well.
 """
 
 from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import functools
 import gc
 import platform
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-from . import entry, runtime, tables, vecmath
+from . import blas, entry, link, runtime, tables, vecmath
 
 Entry = Callable[[list[Any]], bool]
 
 
+@functools.cache
 def toolkit() -> Any:
     """llvmlite.binding, ready to make and to link code for this machine."""
     # Most programs never compile, so `import ftrans` should not pay for this. Without the garbage collector, which would walk over
@@ -43,72 +47,106 @@ def is_x86() -> bool:
     return platform.machine().lower() in ("x86_64", "amd64", "i386", "i686")
 
 
-def add_libm(binding: Any) -> None:
-    """Make sure that every C function a kernel may call is found, where the process does not export it already."""
-    names = {"fmod", *vecmath.LIMITED}
-    missing = [x for name in names for x in (name, name + "f") if binding.address_of_symbol(x) is None]
-    if missing:
-        libm = ctypes.CDLL(ctypes.util.find_library("m") or ctypes.util.find_library("msvcrt"))
-        for name in missing:
-            pointer = ctypes.cast(getattr(libm, name), ctypes.c_void_p)
-            binding.add_symbol(name, pointer.value)
+class UnresolvedError(RuntimeError):
+    """Code calls a function that this process does not have."""
 
 
-class Loader:
-    """An LLVM engine that links object code. Loaded code stays: forgetting it would leave programs without their kernels."""
+# Functions that code calls
 
-    def __init__(self) -> None:
-        self.binding = toolkit()
-        machine = self.binding.Target.from_default_triple().create_target_machine(jit=True, codemodel="jitdefault")
-        self.engine = self.binding.create_mcjit_compiler(self.binding.parse_assembly(""), machine)
-        add_libm(self.binding)
 
-    def load(self, code: bytes, names: Sequence[str]) -> list[int]:
-        """Link a relocatable object: the addresses of the functions named, which no object before may have defined."""
-        self.engine.add_object_file(self.binding.ObjectFileRef.from_data(code))
+def resolve(symbol: str) -> int:
+    """The address of a function that code calls: of a shared one, of the C library, of Python."""
+    found = symbols.get(symbol)
+    if found is None:
+        found = symbols[symbol] = exported(symbol)
+    return found
+
+
+def exported(symbol: str) -> int:
+    """The address of what code names: the table of BLAS, a function of the libraries that are loaded, or of C's mathematics."""
+    if symbol == blas.TABLE:
+        return blas.address()
+    for library in (ctypes.pythonapi, c_mathematics):
+        function = getattr(library() if library is c_mathematics else library, symbol, None)
+        if function is not None:
+            return ctypes.cast(function, ctypes.c_void_p).value or 0
+    raise UnresolvedError(f"compiled code calls {symbol!r}, which this process does not have")
+
+
+@functools.cache
+def c_mathematics() -> Any:
+    """The C library with sin, fmod and so on. Searching it takes 30 ms, and is needed where Python does not export them."""
+    return ctypes.CDLL(ctypes.util.find_library("m") or ctypes.util.find_library("msvcrt"))
+
+
+def define(symbol: str, address: int) -> None:
+    """Tell the address of a function that code may call by this name."""
+    symbols[symbol] = address
+
+
+def share(name: str, binary: link.Binary) -> None:
+    """Load a function that kernels call, unless it is there. It stays: there are only so many."""
+    with _lock:
+        if name not in shared:
+            loaded = load(binary)
+            define(name, loaded.addresses[name])
+            shared[name] = loaded
+
+
+symbols: dict[str, int] = {}
+"""Addresses of functions by name."""
+
+shared: dict[str, Any] = {}
+"""Functions that kernels have in common and that are loaded."""
+
+_lock = threading.RLock()
+
+
+# Code
+
+
+class Engine:
+    """LLVM's loader of one object file, closed when this object is gone. It takes 0.6 ms and 46 KB."""
+
+    def __init__(self, binary: link.Binary) -> None:
+        binding = toolkit()
+        machine = binding.Target.from_default_triple().create_target_machine(jit=True, codemodel="jitdefault")
+        self.engine = binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
+        functions = {"fmod", *vecmath.LIMITED}  # of the C library
+        for name in {*functions, *[f"{name}f" for name in functions], blas.TABLE, *symbols}:
+            if binding.address_of_symbol(name) is None:
+                binding.add_symbol(name, resolve(name))
+        self.engine.add_object_file(binding.ObjectFileRef.from_data(binary.code))
         self.engine.finalize_object()
-        addresses = [self.engine.get_function_address(name) for name in names]
-        if not all(addresses):
-            raise RuntimeError(f"object code does not define {', '.join(names)}")
-        return addresses
-
-    def share(self, code: bytes, names: Sequence[str]) -> None:
-        """Link functions that kernels call, and make their names known to all linkers of this process."""
-        new = [name for name in names if name not in shared]
-        if new:
-            for name, address in zip(names, self.load(code, names), strict=True):
-                self.binding.add_symbol(name, address)
-            shared.update(new)
+        self.addresses = {name: self.engine.get_function_address(name) for name in binary.names}
+        if not all(self.addresses.values()):
+            raise RuntimeError(f"object code does not define {', '.join(binary.names)}")
 
 
-def loader() -> Loader:
-    """The loader of this process, made at first use."""
-    global _loader
-    if _loader is None:
-        with _lock:
-            if _loader is None:
-                _loader = Loader()
-    return _loader
+Loaded = link.Memory | Engine
 
 
-shared: set[str] = set()
-"""Functions that kernels have in common and that this process's linkers know."""
+def load(binary: link.Binary) -> Loaded:
+    """Bring code into this process. Raises UnresolvedError where it calls what is not there."""
+    return link.Memory(binary, resolve) if binary.is_linked else Engine(binary)
 
-_loader: Loader | None = None
-_lock = threading.Lock()
+
+# The entry: what Python calls
+
+ENTRY = "ftrans_entry"
+_entry: Loaded | None = None
 _method: entry.MethodDef | None = None
 
 
-ENTRY_NAMES = ("ftrans_entry", *runtime.NAMES)
-
-
-def set_entry(addresses: list[int]) -> None:
-    """Tell where the compiled entry is; the first one told stays."""
-    global _method
-    if _method is None:
-        entry.check_offsets()
-        tables.set_runtime(dict(zip(ENTRY_NAMES, addresses, strict=True)))
-        _method = entry.MethodDef(b"kernel", addresses[0], entry.METH_O, b"Run on the list of a program's slots.")
+def set_entry(binary: link.Binary) -> None:
+    """Load the compiled runtime; the first one stays."""
+    global _entry, _method
+    with _lock:
+        if _method is None:
+            entry.check_offsets()
+            _entry = load(binary)
+            tables.set_runtime(_entry.addresses)
+            _method = entry.MethodDef(b"kernel", _entry.addresses[ENTRY], entry.METH_O, b"Run on the list of a program's slots.")
 
 
 def has_entry() -> bool:
@@ -116,8 +154,8 @@ def has_entry() -> bool:
     return _method is not None
 
 
-def bind(numbers: entry.Table) -> Entry:
-    """A builtin that runs the entry with this table."""
+def bind(numbers: entry.Table, owner: Any) -> Entry:
+    """A builtin that runs the entry with this table. It keeps the owner, whose code it runs."""
     assert _method is not None, "kernels are compiled or loaded after the entry"
-    function: Entry = entry.new_builtin(ctypes.addressof(_method), numbers, None)
+    function: Entry = entry.new_builtin(ctypes.addressof(_method), numbers, id(owner))
     return function

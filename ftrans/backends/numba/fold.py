@@ -20,7 +20,8 @@ from __future__ import annotations
 from functools import cache
 
 from ...lowering.loops import ITEMSIZE
-from .asm import MEMORY, Function, Text, is_float, literal
+from . import half
+from .asm import ALIGN, MEMORY, Function, Text, is_float, literal
 from .ops import KINDS
 
 BLOCK = 512
@@ -37,6 +38,10 @@ STATE = 16
 """Bytes before the partial results in a state: i64 count of blocks or elements, i64 index of the best."""
 
 
+PLAIN = {"sum": "add", "prod": "mul", "all": "and", "any": "or", "and": "and", "or": "or", "xor": "xor"}
+"""Folds that are one instruction."""
+
+
 def identity(fold: str, dtype: str) -> str:
     """What changes nothing when folded in, in memory form."""
     type_ = MEMORY[dtype]
@@ -48,6 +53,8 @@ def identity(fold: str, dtype: str) -> str:
         if KINDS[dtype] == "i":
             return str(-(2 ** (bits - 1)) if low else 2 ** (bits - 1) - 1)
         return str(0 if low else (1 if dtype == "bool" else 2**bits - 1))
+    if fold == "and":
+        return "1" if dtype == "bool" else "-1"
     return literal(1 if fold in ("prod", "all") else 0, type_)
 
 
@@ -58,9 +65,8 @@ def splat(value: str, type_: str, lanes: int) -> str:
 
 def merge(f: Function, fold: str, dtype: str, type_: str, x: str, y: str) -> str:
     """x folded with y; type_ is the memory type of dtype or a vector of it. nan wins in max and min, x first."""
-    if fold in ("sum", "prod", "all", "any"):
-        plain = {"sum": "add", "prod": "mul", "all": "and", "any": "or"}[fold]
-        return f.let(f"{'f' if is_float(type_) else ''}{plain} {type_} {x}, {y}")
+    if fold in PLAIN:
+        return f.let(f"{'f' if is_float(type_) else ''}{PLAIN[fold]} {type_} {x}, {y}")
     mask = type_[: type_.index("x") + 2] + "i1>" if type_.startswith("<") else "i1"
     keep = f.let(_beats(fold, dtype, strict=False) + f" {type_} {x}, {y}")
     if is_float(type_):
@@ -248,10 +254,17 @@ def _is_nan(f: Function, type_: str, x: str) -> str:
     return f.let(f"fcmp uno {type_} {x}, {x}")
 
 
+def _result(f: Function, value: str, dtype: str, stored: str, target: str) -> None:
+    """Store a result in the dtype it has in memory: a float16 has been folded as float32."""
+    if stored != dtype and stored == "float16":
+        value = half.store(f, half.rounded(f, value))
+    f.store(MEMORY[stored], value, target, align=ALIGN[MEMORY[stored]])
+
+
 @cache
-def finish(fold: str, dtype: str) -> Text:
+def finish(fold: str, dtype: str, stored: str) -> Text:
     """(state, out): store the result."""
-    name = f"ftrans.finish.{fold}.{dtype}"
+    name = f"ftrans.finish.{fold}.{dtype}.{stored}"
     f = Function("void", name, "ptr %state, ptr %out")
     type_, levels = MEMORY[dtype], f.element("i8", "%state", STATE)
     if fold in ("argmax", "argmin"):
@@ -267,9 +280,9 @@ def finish(fold: str, dtype: str) -> Text:
             with f.when(digit):
                 held = f.load(type_, f.element(type_, levels, level))
                 f.store(type_, merge(f, fold, dtype, type_, held, f.load(type_, value)), value)
-        f.store(type_, f.load(type_, value), "%out")
+        _result(f, f.load(type_, value), dtype, stored, "%out")
     else:
-        f.store(type_, f.load(type_, levels), "%out")
+        _result(f, f.load(type_, levels), dtype, stored, "%out")
     f.ret()
     return _define(f, name)
 
@@ -335,9 +348,9 @@ def column_carry(fold: str, dtype: str) -> Text:
 
 
 @cache
-def column_finish(fold: str, dtype: str) -> Text:
+def column_finish(fold: str, dtype: str, stored: str) -> Text:
     """(accumulators, indices, out, byte stride of out, m): store the results of m columns."""
-    name = f"ftrans.column_finish.{fold}.{dtype}"
+    name = f"ftrans.column_finish.{fold}.{dtype}.{stored}"
     f = Function("void", name, "ptr noalias %acc, ptr noalias %index, ptr noalias %out, i64 %stride, i64 %m", "noinline")
     type_ = MEMORY[dtype]
     with f.loop("%m") as j:
@@ -349,6 +362,6 @@ def column_finish(fold: str, dtype: str) -> Text:
             for level in reversed(range(levels_of(fold, dtype) - 1)):
                 part = f.load(type_, f.element(type_, "%acc", f.let(f"add i64 {j}, {level * TILE}")))
                 value = merge(f, fold, dtype, type_, value, part)
-            f.store(type_, value, target, align=ITEMSIZE[dtype])
+            _result(f, value, dtype, stored, target)
     f.ret()
     return _define(f, name)

@@ -1,6 +1,7 @@
-"""Turn LLVM IR as text into object code for this machine.
+"""Turn LLVM IR as text into machine code for this processor.
 
-    code = generator().object_code(text)
+    binary = generator().binary(text, ["kernel0"])
+    binaries = generator().binaries([(text0, "kernel0"), (text1, "kernel1")])     # in one go: 20 % faster
 
 This uses llvmlite, the part of numba that holds LLVM, and nothing above it. numba's own code generator runs its passes over a
 module twice, for the sake of reference counts that kernels do not have: without it a compile takes 40 % less, and a process
@@ -9,16 +10,20 @@ does not wait 0.2 s for the import.
 
 from __future__ import annotations
 
+import re
 import threading
+from collections.abc import Sequence
 from typing import Any
 
-from . import engine, entry, runtime
+from . import engine, link
 
 LEVEL = 2  # of LLVM's optimisations; 3 gives the same code for kernels
 
+DEFINITION = re.compile(r"^(define [^@]*@([\w.]+)\(.*) \{$", re.MULTILINE)
+
 
 class Generator:
-    """LLVM for this machine. `entry_code` is the object code of the compiled entry."""
+    """LLVM for this machine."""
 
     def __init__(self) -> None:
         self.binding = engine.toolkit()
@@ -26,34 +31,56 @@ class Generator:
             cpu=self.binding.get_host_cpu_name(),
             features=self.binding.get_host_cpu_features().flatten(),
             opt=LEVEL,
-            reloc="static" if engine.is_x86() else "default",
-            codemodel="jitdefault",
+            reloc="pic" if link.SUPPORTED else "static" if engine.is_x86() else "default",
+            codemodel="small" if link.SUPPORTED else "jitdefault",  # which is the large one: no constants beside the code
             jit=True,
         )
         self.layout = str(self.machine.target_data)
         self.lock = threading.Lock()
-        self.entry_code = self.object_code(entry.entry_text("ftrans_entry") + runtime.functions())
 
-    def object_code(self, text: str) -> bytes:
-        """The relocatable object of a module."""
+    def binary(self, text: str, names: Sequence[str]) -> link.Binary:
+        """The functions named of a module, as code to load."""
         with self.lock:
-            return bytes(self.machine.emit_object(self.optimised(text)))
+            code = bytes(self.machine.emit_object(self.optimised(self.parsed(text, self.binding.create_context()))))
+        return link.linked(link.ObjectFile(code), names) if link.SUPPORTED else link.Binary(code, -1, dict.fromkeys(names, 0))
+
+    def binaries(self, modules: Sequence[tuple[str, str]]) -> list[link.Binary]:
+        """Of each module the one function named, each as code of its own. No two modules may define the same name for others."""
+        if not link.SUPPORTED or len(modules) == 1:
+            return [self.binary(text, [name]) for text, name in modules]
+        with self.lock:
+            context = self.binding.create_context()
+            whole = self.parsed(sectioned(*modules[0]), context)
+            for text, name in modules[1:]:
+                whole.link_in(self.parsed(sectioned(text, name), context))
+            code = bytes(self.machine.emit_object(self.optimised(whole)))
+        file = link.ObjectFile(code)
+        return [link.linked(file, [name]) for _, name in modules]
 
     def assembly(self, text: str) -> str:
-        """The same as text."""
+        """A module in the processor's language."""
         with self.lock:
-            return str(self.machine.emit_assembly(self.optimised(text)))
+            return str(self.machine.emit_assembly(self.optimised(self.parsed(text, self.binding.create_context()))))
 
-    def optimised(self, text: str) -> Any:
-        """The module after LLVM's passes; loops are vectorised."""
-        module = self.binding.parse_assembly(text, self.binding.create_context())
+    def parsed(self, text: str, context: Any) -> Any:
+        """The module of a text."""
+        module = self.binding.parse_assembly(text, context)
         module.triple, module.data_layout = self.binding.get_process_triple(), self.layout
+        return module
+
+    def optimised(self, module: Any) -> Any:
+        """The module after LLVM's passes; loops are vectorised."""
         module.verify()
         options = self.binding.create_pipeline_tuning_options(speed_level=LEVEL)
         options.loop_vectorization, options.slp_vectorization = True, False
         builder = self.binding.create_pass_builder(self.machine, options)
         builder.getModulePassManager().run(module, builder)
         return module
+
+
+def sectioned(text: str, module: str) -> str:
+    """A module with each function in a section of its own, so that a linker can take those that another one uses."""
+    return DEFINITION.sub(rf'\1 section ".text.{module}.\2" {{', text)
 
 
 def generator() -> Generator:

@@ -12,6 +12,7 @@ failed. There is no thread on this side: a program that forks later would be war
 from __future__ import annotations
 
 import atexit
+import itertools
 import os
 import pickle
 import subprocess
@@ -50,6 +51,7 @@ class Helper:
         self.deaths: dict[Code, int] = {}
         self.unavailable = ""
         self.starts = 0
+        self.numbers = itertools.count()
         atexit.register(self.close)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self.forget)
@@ -80,11 +82,11 @@ class Helper:
             if not config.helper:
                 return False
             known = set(self.waiting.values())
-            new = [k for k in kernels if k not in known and k not in self.failed and not service.is_compiled(k)]
+            new = [k for k in kernels if k not in known and k not in self.failed and service.find(k) is None]
             if not all([sendable(k) for k in new]) or not (self.process or self.start()):
                 return False
             for kernel in new:
-                self.ask(service.fresh_name(), kernel)
+                self.ask(kernel)
             self.exchange()
             return not self.unavailable
 
@@ -141,13 +143,13 @@ class Helper:
             self.unavailable = f"sys.executable is {sys.executable!r}, no Python to start a helper process with"
             return False
         path = [os.path.abspath(p) for p in sys.path if isinstance(p, str)]
-        code = f"import sys; sys.path[:] = {path!r}; from ftrans.backends.numba import worker; worker.main()"
-        environment = os.environ | dict.fromkeys(THREADS, "1")
+        settings = {"FTRANS_CACHE_DIR": config.cache_dir, "FTRANS_CACHE_SIZE": str(config.cache_megabytes)}
+        environment = os.environ | dict.fromkeys(THREADS, "1") | settings
         try:
             self.errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the helper ends
             # A group of its own: Ctrl-C at the terminal is not for it. -P: no file of the working directory is imported by chance.
             self.process = subprocess.Popen(
-                [python, "-P", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
+                [python, "-P", "-c", worker.program(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
                 bufsize=0, env=environment, process_group=0,
             )  # fmt: skip
         except (OSError, ValueError, subprocess.SubprocessError) as error:
@@ -161,9 +163,10 @@ class Helper:
         self.starts += 1
         return True
 
-    def ask(self, name: str, kernel: Code) -> None:
+    def ask(self, kernel: Code) -> None:
         if not self.waiting:
             self.heard = time.monotonic()
+        name = str(next(self.numbers))
         self.waiting[name] = kernel
         self.outgoing += worker.packed((name, kernel))
 
@@ -215,20 +218,19 @@ class Helper:
         """Load what a message holds."""
         kind, *rest = message
         if kind == "entry":
-            path, name, code = rest
-            if path != worker.__file__:
-                self.give_up(f"the helper process runs another ftrans: {path}")
-            elif not engine.has_entry():
-                engine.set_entry(engine.loader().load(code, engine.ENTRY_NAMES))
+            identity, binary = rest
+            if identity != worker.identity():
+                self.give_up(f"the helper process runs another ftrans: {identity[0]}, or its sources have changed")
+            else:
+                engine.set_entry(binary)
         elif kind == "shared":
-            names, code = rest
-            engine.loader().share(code, names)
+            service.share(rest[0])
         elif kind == "kernel":
-            name, code, cost, milliseconds = rest
+            name, record = rest
             kernel = self.waiting.get(name)
             if kernel is not None:  # else it was compiled here meanwhile
                 try:
-                    service.load(kernel, name, code, cost, milliseconds)
+                    service.receive(kernel, record)
                 except RuntimeError as error:
                     self.failed[kernel] = str(error)
                 self.waiting.pop(name, None)
@@ -267,7 +269,7 @@ class Helper:
                 del waiting[first]
         if waiting and not self.unavailable and self.start():
             for kernel in waiting.values():
-                self.ask(service.fresh_name(), kernel)
+                self.ask(kernel)
 
     def give_up(self, reason: str) -> None:
         """Do without a helper from now on."""

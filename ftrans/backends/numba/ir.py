@@ -16,10 +16,11 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import NamedTuple
 
+from ...lowering.builder import PART
 from ...lowering.loops import ITEMSIZE, Inner, Kernel, Operand
-from . import fold, vecmath
-from .asm import MEMORY, Function, Module, Text, vector_of
-from .ops import IRBuilder, Val
+from . import fold, half, vecmath
+from .asm import ALIGN, MEMORY, Function, Module, Text, Val, vector_of
+from .ops import IRBuilder
 
 INLINED = 4
 """So many routines are inlined; with more, all are called."""
@@ -47,13 +48,33 @@ class Emitted(NamedTuple):
 
 
 class Sink(NamedTuple):
-    """Where `ft.elements` puts a value: stored at a stride class, or folded into what is there (`fold`)."""
+    """Where `ft.elements` puts a value: stored at a stride class, or folded into what is there (`fold`).
+
+    part: 0 or 1 for the real or the imaginary part of a complex value alone, as its dtype.
+    """
 
     value: int
     dtype: str
     inner: Inner
     fold: str | None = None
     inplace: int | None = None
+    part: int = 0
+
+
+class Fold(NamedTuple):
+    """What is folded: an output, or one part of a complex one.
+
+    which, dtype: names the functions of fold.py; stored: the dtype of the result in memory. A sum of float16 is one of float32.
+    value, part: the value, and 0 or 1 for the part. output: the number of the output; offset: of the part in it, in bytes.
+    """
+
+    which: str
+    dtype: str
+    stored: str
+    value: int
+    part: int
+    output: int
+    offset: int
 
 
 def emit(kernel: Kernel, name: str = "kernel") -> Emitted:
@@ -115,22 +136,22 @@ class _Emitter:
 
     def _trailing(self, pointers: list[str]) -> None:
         f, kernel = self.f, self.kernel
-        self._define_elements([Sink(out.value, kernel.value_dtype(out.value), "c") for out in kernel.outputs])
         folds = self._folds()
-        buffers = [f.alloca(MEMORY[dtype], fold.BLOCK) for _, dtype in folds]
-        states = [f.alloca("i8", fold.state_bytes(dtype)) for _, dtype in folds]
+        self._define_elements([Sink(x.value, x.dtype, "c", part=x.part) for x in folds])
+        buffers = [f.alloca(MEMORY[x.dtype], fold.BLOCK) for x in folds]
+        states = [f.alloca("i8", fold.state_bytes(x.dtype)) for x in folds]
         filled = f.alloca("i64")
         kept = [axis for axis in range(kernel.naxes) if not kernel.reduced[axis]]
         reduced = [axis for axis in range(kernel.naxes) if kernel.reduced[axis]]
 
         def flush(count: str) -> None:
-            for which, buffer, state in zip(folds, buffers, states, strict=True):
-                self._call(fold.flush(*which), f"ptr {buffer}", f"i64 {count}", f"ptr {state}")
+            for x, buffer, state in zip(folds, buffers, states, strict=True):
+                self._call(fold.flush(x.which, x.dtype), f"ptr {buffer}", f"i64 {count}", f"ptr {state}")
 
         with ExitStack() as outer:
             pointers = self._loops(outer, kept, pointers)
-            for which, state in zip(folds, states, strict=True):
-                begin = fold.init(*which)
+            for x, state in zip(folds, states, strict=True):
+                begin = fold.init(x.which, x.dtype)
                 self.module.add(*begin)
                 f.do(f"call void @{begin[0]}(ptr {state})")
             f.store("i64", "0", filled)
@@ -139,15 +160,14 @@ class _Emitter:
                 start = self._row_directly(row, filled, states, everything=len(reduced) == 1)
                 self._row_into_buffers(row, start, buffers, filled, flush)
             flush(f.load("i64", filled))
-            for which, state, out in zip(folds, states, pointers[len(kernel.inputs) :], strict=True):
-                self._call(fold.finish(*which), f"ptr {state}", f"ptr {out}")
+            for x, state in zip(folds, states, strict=True):
+                self._call(fold.finish(x.which, x.dtype, x.stored), f"ptr {state}", f"ptr {self._target(pointers, x)}")
 
     def _row_directly(self, row: list[str], filled: str, states: list[str], everything: bool) -> str:
         """Fold whole blocks (or everything) from where they lie, if the outputs fold plain contiguous inputs and the
         buffers are empty; returns how much of the row is done."""
-        f, kernel = self.f, self.kernel
-        sources = [out.value for out in kernel.outputs]
-        if not all(k < len(kernel.inputs) and _inner(kernel.inputs[k]) == "c" for k in sources):
+        f, inputs, folds = self.f, self.kernel.inputs, self._folds()
+        if not all(x.value < len(inputs) and _is_row(inputs[x.value], x.dtype) for x in folds):
             return "0"
         size, done = self.sizes[-1], f.alloca("i64")
         f.store("i64", "0", done)
@@ -158,9 +178,9 @@ class _Emitter:
             left = f.let(f"sub i64 {size}, {start}")
             f.stop_unless(f.let(f"icmp sge i64 {left}, {smallest}"), end)
             count = self._smaller(left, str(fold.BLOCK))
-            for which, k, state in zip(self._folds(), sources, states, strict=True):
-                block = f.element(MEMORY[which[1]], row[k], start)
-                self._call(fold.flush(*which), f"ptr {block}", f"i64 {count}", f"ptr {state}")
+            for x, state in zip(folds, states, strict=True):
+                block = f.element(MEMORY[x.dtype], row[x.value], start)
+                self._call(fold.flush(x.which, x.dtype), f"ptr {block}", f"i64 {count}", f"ptr {state}")
             f.store("i64", f.let(f"add i64 {start}, {count}"), done)
         return f.load("i64", done)
 
@@ -168,7 +188,7 @@ class _Emitter:
         """Evaluate the innermost axis from start on into the buffers, flushing whenever they are full."""
         f, kernel = self.f, self.kernel
         size, last, inputs = self.sizes[-1], self._last_strides(), len(kernel.inputs)
-        dtypes = [kernel.value_dtype(out.value) for out in kernel.outputs]
+        dtypes = [x.dtype for x in self._folds()]
         done = f.alloca("i64")
         f.store("i64", start, done)
         with f.forever() as end:
@@ -189,10 +209,10 @@ class _Emitter:
     def _leading(self, pointers: list[str]) -> None:
         f, kernel = self.f, self.kernel
         folds = self._folds()
-        accumulators = [f.alloca(MEMORY[dtype], fold.TILE * fold.levels_of(which, dtype)) for which, dtype in folds]
-        indices = [f.alloca("i64", fold.TILE) if which in ("argmax", "argmin") else "null" for which, _ in folds]
+        accumulators = [f.alloca(MEMORY[x.dtype], fold.TILE * fold.levels_of(x.which, x.dtype)) for x in folds]
+        indices = [f.alloca("i64", fold.TILE) if x.which in ("argmax", "argmin") else "null" for x in folds]
         direct = self._define_rows(folds)
-        rows = accumulators if direct else [f.alloca(MEMORY[dtype], fold.TILE) for _, dtype in folds]
+        rows = accumulators if direct else [f.alloca(MEMORY[x.dtype], fold.TILE) for x in folds]
         number = f.alloca("i64")
         kept = [axis for axis in range(kernel.naxes) if not kernel.reduced[axis]]
         reduced = [axis for axis in range(kernel.naxes) if kernel.reduced[axis]]
@@ -202,28 +222,28 @@ class _Emitter:
             start = stack.enter_context(f.loop(self.sizes[-1], step=fold.TILE))
             count = self._smaller(f.let(f"sub i64 {self.sizes[-1]}, {start}"), str(fold.TILE))
             here = [f.offset(p, start, s) for p, s in zip(pointers, last, strict=True)]
-            for which, acc, index in zip(folds, accumulators, indices, strict=True):
-                self._call(fold.column_init(*which), f"ptr {acc}", f"ptr {index}", f"i64 {count}")
+            for x, acc, index in zip(folds, accumulators, indices, strict=True):
+                self._call(fold.column_init(x.which, x.dtype), f"ptr {acc}", f"ptr {index}", f"i64 {count}")
             f.store("i64", "0", number)
             with ExitStack() as inner:
                 row = self._loops(inner, reduced, here)
-                widths = [str(ITEMSIZE[dtype]) for _, dtype in folds]
+                widths = [str(ITEMSIZE[x.dtype]) for x in folds]
                 self._call_elements(row[:inputs] + rows, last[:inputs] + widths, count)
                 self._take_row(folds, accumulators, indices, None if direct else rows, number, count)
-            for k, (which, acc, index) in enumerate(zip(folds, accumulators, indices, strict=True)):
-                out = f"ptr {here[inputs + k]}", f"i64 {last[inputs + k]}"
-                self._call(fold.column_finish(*which), f"ptr {acc}", f"ptr {index}", *out, f"i64 {count}")
+            for x, acc, index in zip(folds, accumulators, indices, strict=True):
+                out = f"ptr {self._target(here, x)}", f"i64 {last[inputs + x.output]}"
+                finish = fold.column_finish(x.which, x.dtype, x.stored)
+                self._call(finish, f"ptr {acc}", f"ptr {index}", *out, f"i64 {count}")
 
-    def _define_rows(self, folds: list[tuple[str, str]]) -> bool:
+    def _define_rows(self, folds: list[Fold]) -> bool:
         """`ft.elements` for rows: straight into the accumulators if no index is wanted."""
-        outputs = zip(self.kernel.outputs, folds, strict=True)
-        direct = not any(which in ("argmax", "argmin") for which, _ in folds)
-        self._define_elements([Sink(out.value, dtype, "c", which if direct else None) for out, (which, dtype) in outputs])
+        direct = not any(x.which in ("argmax", "argmin") for x in folds)
+        self._define_elements([Sink(x.value, x.dtype, "c", x.which if direct else None, None, x.part) for x in folds])
         return direct
 
     def _take_row(
         self,
-        folds: list[tuple[str, str]],
+        folds: list[Fold],
         accs: list[str],
         indices: list[str],
         rows: list[str] | None,
@@ -233,24 +253,36 @@ class _Emitter:
         """Fold evaluated rows in (where the elements did not do it themselves), count it, carry to higher levels."""
         f = self.f
         current = f.load("i64", number)
-        for k, (which, acc, index) in enumerate(zip(folds, accs, indices, strict=True)):
+        for k, (x, acc, index) in enumerate(zip(folds, accs, indices, strict=True)):
             if rows is not None:
                 arguments = f"ptr {acc}", f"ptr {index}", f"ptr {rows[k]}", f"i64 {m}", f"i64 {current}"
-                self._call(fold.column_step(*which), *arguments)
+                self._call(fold.column_step(x.which, x.dtype), *arguments)
         following = f.let(f"add i64 {current}, 1")
         f.store("i64", following, number)
-        deep = [(which, acc) for which, acc in zip(folds, accs, strict=True) if fold.levels_of(*which) > 1]
+        deep = [(x, acc) for x, acc in zip(folds, accs, strict=True) if fold.levels_of(x.which, x.dtype) > 1]
         if deep:
             full = f.let(f"icmp eq i64 {f.let(f'and i64 {following}, {fold.RADIX - 1}')}, 0")
             with f.when(full):
-                for which, acc in deep:
-                    self._call(fold.column_carry(*which), f"ptr {acc}", f"i64 {m}", f"i64 {following}")
+                for x, acc in deep:
+                    self._call(fold.column_carry(x.which, x.dtype), f"ptr {acc}", f"i64 {m}", f"i64 {following}")
 
     # ---- pieces
 
-    def _folds(self) -> list[tuple[str, str]]:
-        """For every output its fold and the dtype of what is folded."""
-        return [(str(out.reduce), self.kernel.value_dtype(out.value)) for out in self.kernel.outputs]
+    def _folds(self) -> list[Fold]:
+        """What is folded: every output, but both parts of a complex one."""
+        folds = []
+        for k, out in enumerate(self.kernel.outputs):
+            dtype = self.kernel.value_dtype(out.value)
+            one = PART.get(dtype, "float32" if dtype == "float16" else dtype)
+            for part in range(2 if dtype in PART else 1):
+                stored = one if dtype in PART else out.operand.dtype
+                folds.append(Fold(str(out.reduce), one, stored, out.value, part, k, part * ITEMSIZE[one]))
+        return folds
+
+    def _target(self, pointers: list[str], x: Fold) -> str:
+        """Where the result of a fold goes, given the operands' addresses."""
+        pointer = pointers[len(self.kernel.inputs) + x.output]
+        return self.f.element("i8", pointer, x.offset) if x.offset else pointer
 
     def _loops(self, stack: ExitStack, axes: range | list[int], pointers: list[str]) -> list[str]:
         """Open loops over axes, outermost first; returns the operands' addresses inside."""
@@ -329,10 +361,14 @@ class _Emitter:
 
     @staticmethod
     def _load(f: Function, operand: Operand, k: int, i: str) -> Val:
-        type_, align = MEMORY[operand.dtype], ITEMSIZE[operand.dtype]
-        place = _place(f, type_, _inner(operand), f"%p{k}", f"%s{k}", i)
-        value = f.load(type_, place, align)
-        return Val(f.let(f"icmp ne i8 {value}, 0") if operand.dtype == "bool" else value, operand.dtype)
+        dtype, type_ = operand.dtype, MEMORY[operand.dtype]
+        place = _place(f, dtype, _inner(operand), f"%p{k}", f"%s{k}", i)
+        value = f.load(type_, place, ALIGN[type_])
+        if dtype in PART:
+            return Val(value, dtype, f.load(type_, f.element(type_, place, 1), ALIGN[type_]))
+        if dtype == "bool":
+            return Val(f.let(f"icmp ne i8 {value}, 0"), dtype)
+        return Val(half.load(f, value) if dtype == "float16" else value, dtype)
 
     @staticmethod
     def _lower(b: IRBuilder, op: object, dtype: str, args: list[Val]) -> Val:
@@ -347,18 +383,30 @@ def _inner(operand: Operand) -> Inner:
     return operand.inner if operand.moves else "0"
 
 
-def _place(f: Function, type_: str, inner: Inner, pointer: str, stride: str, i: str) -> str:
+def _is_row(operand: Operand, dtype: str) -> bool:
+    """Whether an operand holds elements of this dtype side by side along the innermost axis."""
+    return operand.dtype == dtype and _inner(operand) == "c"
+
+
+def _place(f: Function, dtype: str, inner: Inner, pointer: str, stride: str, i: str) -> str:
     """The address of element i of an operand."""
     if inner == "0":
         return pointer
+    type_ = f"[2 x {MEMORY[dtype]}]" if dtype in PART else MEMORY[dtype]
     return f.element(type_, pointer, i) if inner == "c" else f.offset(pointer, i, stride)
 
 
 def _store(f: Function, sink: Sink, value: Val, pointer: str, stride: str, i: str) -> None:
     """Put a value where its sink says."""
-    type_, align = MEMORY[sink.dtype], ITEMSIZE[sink.dtype]
-    name = f.let(f"zext i1 {value.name} to i8") if sink.dtype == "bool" else value.name
-    place = _place(f, type_, sink.inner, pointer, stride, i)
+    type_ = MEMORY[sink.dtype]
+    name = value.imag if sink.part else value.name
+    if sink.dtype == "bool":
+        name = f.let(f"zext i1 {name} to i8")
+    elif sink.dtype == "float16":
+        name = half.store(f, name)
+    place = _place(f, sink.dtype, sink.inner, pointer, stride, i)
     if sink.fold is not None:
-        name = fold.merge(f, sink.fold, sink.dtype, type_, f.load(type_, place, align), name)
-    f.store(type_, name, place, align)
+        name = fold.merge(f, sink.fold, sink.dtype, type_, f.load(type_, place, ALIGN[type_]), name)
+    f.store(type_, name, place, ALIGN[type_])
+    if sink.dtype in PART:
+        f.store(type_, value.imag, f.element(type_, place, 1), ALIGN[type_])

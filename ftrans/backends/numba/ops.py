@@ -1,6 +1,7 @@
 """What each builder operation is in LLVM IR, for each kind of dtype: one element in registers, no branches.
 
-`RULES[name, kind]` writes the operation for values of a kind: "f" float, "i" signed, "u" unsigned integer, "b" bool.
+`RULES[name, kind]` writes the operation for values of a kind: "f" float, "i" signed, "u" unsigned integer, "b" bool, "c" complex.
+A float16 is computed in float32 and rounded after every operation, as NumPy does it.
 Floating-point + - * / sqrt and comparisons are single IEEE instructions without fast-math flags, so they give NumPy's
 bits. Functions without a rule are looked up among the vector routines.
 """
@@ -8,26 +9,18 @@ bits. Functions without a rule are looked up among the vector routines.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
-from ...lowering.builder import PREDICATES, Builder
+from ...lowering.builder import PART, PREDICATES, Builder
 from ...lowering.loops import ITEMSIZE
-from . import vecmath
-from .asm import REGISTER, Function, literal
+from . import half, opscomplex, vecmath
+from .asm import REGISTER, Function, Val, literal, round_float16
 from .real import INF, NAN
 
-KINDS = {dtype: {"b": "b", "u": "u", "i": "i", "f": "f"}[dtype[0]] for dtype in ITEMSIZE}
-"""b, u, i or f, by dtype."""
+KINDS = {dtype: dtype[0] for dtype in ITEMSIZE}
+"""b, u, i, f or c, by dtype."""
 
 COST = {"routine": 15, "division": 5}
 """Rough cost of one element in tenths of a nanosecond, where it is not 1. It decides when the GIL is released."""
-
-
-class Val(NamedTuple):
-    """A value in a register."""
-
-    name: str
-    dtype: str
 
 
 class IRBuilder(Builder[Val]):
@@ -43,10 +36,18 @@ class IRBuilder(Builder[Val]):
         dtype = args[0].dtype
         if any(x.dtype != dtype for x in args):
             raise TypeError(f"{name} of {', '.join(x.dtype for x in args)}: convert to one dtype first")
+        if dtype == "float16":
+            return self._half(name, *args)
         rule = RULES.get((name, KINDS[dtype]))
         self.cost += COST["division"] if name in ("divide", "sqrt", "reciprocal") else 1
-        result = rule(self, *args) if rule else self._function(name, *args)
-        return result if result.dtype == dtype or name in PREDICATES else Val(result.name, dtype)
+        return rule(self, *args) if rule else self._function(name, *args)
+
+    def _half(self, name: str, *args: Val) -> Val:
+        """An operation on float16."""
+        result = self.apply(name, *[Val(x.name, "float32") for x in args])
+        if name in PREDICATES:
+            return result
+        return Val(result.name, "float16") if name in EXACT else self.convert(result, "float16")
 
     def _function(self, name: str, *args: Val) -> Val:
         """A call of a vector routine."""
@@ -70,8 +71,17 @@ class IRBuilder(Builder[Val]):
     def where(self, condition: Val, x: Val, y: Val) -> Val:
         return self.select(condition.name, x, y)
 
-    def constant(self, value: float | int | bool, dtype: str) -> Val:
-        return Val(literal(value, REGISTER[dtype]), dtype)
+    def constant(self, value: complex, dtype: str) -> Val:
+        type_ = REGISTER[dtype]
+        if dtype in PART:
+            return Val(literal(complex(value).real, type_), dtype, literal(complex(value).imag, type_))
+        assert not isinstance(value, complex), f"{value} is no {dtype}"
+        return Val(literal(round_float16(value) if dtype == "float16" else value, type_), dtype)
+
+    def ipow(self, x: Val, n: int) -> Val:
+        if x.dtype == "float16":  # rounded once
+            return self.convert(super().ipow(Val(x.name, "float32"), n), x.dtype)
+        return super().ipow(x, n)
 
     def convert(self, x: Val, dtype: str) -> Val:
         return convert(self, x, dtype)
@@ -88,7 +98,9 @@ class IRBuilder(Builder[Val]):
 
     def select(self, condition: str, x: Val, y: Val) -> Val:
         type_ = REGISTER[x.dtype]
-        return Val(self.f.let(f"select i1 {condition}, {type_} {x.name}, {type_} {y.name}"), x.dtype)
+        chosen = self.f.let(f"select i1 {condition}, {type_} {x.name}, {type_} {y.name}")
+        imag = self.f.let(f"select i1 {condition}, {type_} {x.imag}, {type_} {y.imag}") if x.dtype in PART else ""
+        return Val(chosen, x.dtype, imag)
 
     def intrinsic(self, name: str, *args: Val) -> Val:
         return Val(self.f.intrinsic(name, REGISTER[args[0].dtype], *[x.name for x in args]), args[0].dtype)
@@ -104,8 +116,11 @@ class IRBuilder(Builder[Val]):
         return self.two("or", x, y)
 
 
+EXACT = frozenset("negative absolute sign maximum minimum fmax fmin copysign floor ceil trunc rint".split())
+"""Operations whose result is a float16 without being rounded, if their operands are."""
+
 Rule = Callable[..., Val]
-RULES: dict[tuple[str, str], Rule] = {}
+RULES: dict[tuple[str, str], Rule] = {(name, "c"): write for name, write in opscomplex.RULES.items()}
 
 
 def rule(names: str, kinds: str) -> Callable[[Rule], Rule]:
@@ -128,7 +143,7 @@ def _register_instructions() -> None:
         "i": "add add subtract sub multiply mul bitwise_and and bitwise_or or bitwise_xor xor",
         "u": "add add subtract sub multiply mul bitwise_and and bitwise_or or bitwise_xor xor",
         "b": "add or multiply and bitwise_and and bitwise_or or bitwise_xor xor logical_and and logical_or or "
-        "logical_xor xor maximum or minimum and",
+        "logical_xor xor maximum or minimum and fmax or fmin and",
     }
     for kind, table in two.items():
         words = table.split()
@@ -194,6 +209,21 @@ def _sign(b: IRBuilder, x: Val) -> Val:
 @rule("negative", "f")
 def _negative(b: IRBuilder, x: Val) -> Val:
     return Val(b.f.let(f"fneg {REGISTER[x.dtype]} {x.name}"), x.dtype)
+
+
+@rule("fma", "f")
+def _fma(b: IRBuilder, x: Val, y: Val, z: Val) -> Val:
+    return b.intrinsic("fma", x, y, z)
+
+
+@rule("complex", "f")
+def _complex(b: IRBuilder, x: Val, y: Val) -> Val:
+    return opscomplex.whole(x, y)
+
+
+@rule("conjugate", "iufb")
+def _conjugate(b: IRBuilder, x: Val) -> Val:
+    return x
 
 
 @rule("copysign", "f")
@@ -311,6 +341,11 @@ def _always(b: IRBuilder, x: Val) -> Val:
     return b.constant(True, "bool")
 
 
+@rule("bitwise_count", "iu")
+def _bitwise_count(b: IRBuilder, x: Val) -> Val:
+    return b.convert(b.intrinsic("ctpop", b.absolute(x)), "uint8")
+
+
 @rule("invert", "iub")
 def _invert(b: IRBuilder, x: Val) -> Val:
     return b.two("xor", x, b.like(True if x.dtype == "bool" else -1, x))
@@ -325,16 +360,47 @@ def _safe_divisor(b: IRBuilder, x: Val, y: Val) -> Val:
     return b.where(bad, b.like(1, y), y)
 
 
+def _quotient(b: IRBuilder, x: Val, y: Val) -> Val:
+    """About x/y: towards zero, if it has at most 32 bits or no sign, else with an error of some thousand.
+
+    By a floating-point division where it can be, which is a vector instruction and 4 times as quick as one of integers. Of at most
+    32 bits it is exact: a quotient that is no integer is farther from the next one than the rounding error.
+    """
+    signed, size = KINDS[x.dtype] == "i", ITEMSIZE[x.dtype]
+    if size == 8 and not signed:
+        return b.two("udiv", x, y)
+    real = "float32" if size < 4 else "float64"
+    quotient = b.divide(b.convert(x, real), b.convert(y, real))
+    if size == 8:
+        quotient = b.fmin(quotient, b.like(2.0**63 - 1024, quotient))
+    return _cast(b, quotient, "fptosi" if signed else "fptoui", x.dtype)
+
+
+def _floored(b: IRBuilder, x: Val, y: Val) -> tuple[Val, Val]:
+    """The quotient towards minus infinity and the remainder, which has the divisor's sign."""
+    zero, one = b.like(0, x), b.like(1, x)
+    quotient = _quotient(b, x, y)
+    rest = b.subtract(x, b.multiply(quotient, y))
+    if KINDS[x.dtype] == "u":
+        return quotient, rest
+    if ITEMSIZE[x.dtype] == 8:  # once more, for what is left of the error
+        more = _quotient(b, rest, y)
+        quotient, rest = b.add(quotient, more), b.subtract(rest, b.multiply(more, y))
+    wrong = b.both(b.not_equal(rest, zero), b.less(b.bitwise_xor(rest, y), zero))
+    quotient, rest = b.where(wrong, b.subtract(quotient, one), quotient), b.where(wrong, b.add(rest, y), rest)
+    if ITEMSIZE[x.dtype] == 8:
+        whole = b.equal(rest, y)
+        quotient, rest = b.where(whole, b.add(quotient, one), quotient), b.where(whole, zero, rest)
+    return quotient, rest
+
+
 def _int_division(name: str) -> Rule:
     def write(b: IRBuilder, x: Val, y: Val) -> Val:
-        signed, zero = KINDS[x.dtype] == "i", b.like(0, x)
-        divisor = _safe_divisor(b, x, y)
-        quotient = b.two("sdiv" if signed else "udiv", x, divisor)
-        rest = b.subtract(x, b.multiply(quotient, divisor))
-        if signed and name != "fmod":
-            wrong = b.both(b.not_equal(rest, zero), b.less(b.bitwise_xor(rest, divisor), zero))
-            quotient = b.where(wrong, b.subtract(quotient, b.like(1, x)), quotient)
-            rest = b.where(wrong, b.add(rest, divisor), rest)
+        zero, divisor = b.like(0, x), _safe_divisor(b, x, y)
+        quotient, rest = _floored(b, x, divisor)
+        if name == "fmod" and KINDS[x.dtype] == "i":
+            wrong = b.both(b.not_equal(rest, zero), b.less(b.bitwise_xor(rest, x), zero))
+            rest = b.where(wrong, b.subtract(rest, divisor), rest)
         return b.where(b.equal(y, zero), zero, quotient if name == "floor_divide" else rest)
 
     return write
@@ -377,6 +443,12 @@ def convert(b: IRBuilder, x: Val, dtype: str) -> Val:
     """x as another dtype: C's conversions, as ndarray.astype does them; anything but zero is True."""
     if x.dtype == dtype:
         return x
+    if x.dtype in PART or dtype in PART:
+        return _convert_complex(b, x, dtype)
+    if x.dtype == "float16":  # it is a float32
+        return Val(x.name, dtype) if dtype == "float32" else convert(b, Val(x.name, "float32"), dtype)
+    if dtype == "float16":
+        return _to_half(b, x)
     source, target = KINDS[x.dtype], KINDS[dtype]
     if target == "b":
         return b.not_equal(x, b.like(0, x))
@@ -396,10 +468,36 @@ def _cast(b: IRBuilder, x: Val, instruction: str, dtype: str) -> Val:
     return Val(b.f.let(f"{instruction} {REGISTER[x.dtype]} {x.name} to {REGISTER[dtype]}"), dtype)
 
 
+def _convert_complex(b: IRBuilder, x: Val, dtype: str) -> Val:
+    """To or from complex: of a complex value everything but bool and complex takes the real part."""
+    if x.dtype not in PART:
+        return opscomplex.whole(convert(b, x, PART[dtype]), b.constant(0, PART[dtype]))
+    re, im = opscomplex.parts(x)
+    if dtype in PART:
+        return opscomplex.whole(convert(b, re, PART[dtype]), convert(b, im, PART[dtype]))
+    return b.either(convert(b, re, dtype), convert(b, im, dtype)) if dtype == "bool" else convert(b, re, dtype)
+
+
+def _to_half(b: IRBuilder, x: Val) -> Val:
+    """Rounded to float16, once: a double is first rounded to an odd float32, from which no tie can arise (Boldo, Melquiond 2008)."""
+    single = convert(b, x, "float32")
+    if x.dtype == "float64":
+        f, back = b.f, convert(b, single, "float64")
+        bits = f.let(f"bitcast float {single.name} to i32")
+        away = f.let(f"zext i1 {b.greater(b.absolute(back), b.absolute(x)).name} to i32")
+        shorter = f.let(f"sub i32 {bits}, {away}")
+        odd = f.let(f"bitcast i32 {f.let(f'or i32 {shorter}, 1')} to float")
+        inexact = b.compare("fcmp one", back, x)
+        single = b.where(inexact, Val(odd, "float32"), single)
+    return Val(half.rounded(b.f, single.name), "float16")
+
+
 def _float_to_int(b: IRBuilder, x: Val, dtype: str) -> Val:
     """Towards zero. Outside the range C leaves the result open; a wider type gives what C compilers mostly do."""
-    if dtype == "uint64":
-        result = _cast(b, x, "fptoui", dtype)
+    if dtype == "uint64":  # negative numbers wrap
+        low, half = convert(b, x, "int64"), b.like(2.0**63, x)
+        high = b.bitwise_xor(convert(b, b.subtract(x, half), "int64"), b.constant(-(2**63), "int64"))
+        result = b.where(b.less(x, half), low, high)
     else:
         size = ITEMSIZE[dtype]
         wide = "int64" if size == 8 or dtype == "uint32" else "int32"

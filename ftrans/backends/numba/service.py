@@ -1,21 +1,28 @@
 """Compile kernels and call them.
 
-compiled = compile(kernel)                     # once per kernel content and process
+compiled = compile(kernel)                     # once per kernel content: kept in this process, and on disk for others
 run = compiled.bind(table([1000], [(0, [0]), (1, [0]), (2, [0])]))
 run([x, y, out])                               # True; False when a layout does not fit (see entry.py)
+
+compile_many(kernels)                          # those of a program: quicker than one by one
+find(kernel)                                   # the same without compiling, or None
 """
 
 from __future__ import annotations
 
-import itertools
 import threading
 import time
+from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ...config import config
 from ...lowering.loops import Code
-from . import emit, engine, entry, generate, tables
-from .asm import joined
-from .engine import Entry
+from . import build, emit, engine, entry, generate, tables
+from .build import BATCH
+from .engine import Entry, Loaded
+from .link import Binary
+from .store import Record, key, store, text_key
 
 segment = tables.segment_step
 """(segment, slot of each variable) -> the step of a tape that runs it."""
@@ -26,18 +33,24 @@ table = entry.make_table
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Compiled:
-    """Machine code of one kernel."""
+    """Machine code of one kernel, in memory as long as this object and what it has bound lives.
+
+    milliseconds: what compiling it took, here, in the helper, or before it was stored.
+    stored: it came from the store.
+    """
 
     kernel: Code
     address: int
     cost: int
     milliseconds: float
+    loaded: Loaded
+    stored: bool = False
 
     def bind(self, numbers: entry.Table) -> Entry:
         """The kernel as a builtin taking the list of slots, for the sizes and operands of a table (which it fills in
         and keeps: change it only by binding again)."""
         entry.bind_table(numbers, self.kernel, self.address, self.cost)
-        return engine.bind(numbers)
+        return engine.bind(numbers, self)
 
     @property
     def llvm(self) -> str:
@@ -51,22 +64,40 @@ class Compiled:
 
 
 def compile(kernel: Code) -> Compiled:  # noqa: A001 - the word for it, as in re.compile
-    """The machine code of a kernel: from the cache when an equal kernel was compiled in this process.
+    """The machine code of a kernel: of this process, or of the store, or compiled now."""
+    return find(kernel) or compile_many([kernel])[0]
 
-    The cache is not bounded: code that LLVM's engine has loaded stays loaded, so forgetting it would free nothing.
-    """
+
+def compile_many(kernels: Sequence[Code]) -> list[Compiled]:
+    """The machine code of kernels. What has to be compiled is compiled together."""
+    with _lock:
+        found = {kernel: find(kernel) for kernel in kernels}
+        missing = [kernel for kernel, compiled in found.items() if compiled is None]
+        for start in range(0, len(missing), BATCH):
+            batch = missing[start : start + BATCH]
+            found.update(zip(batch, _compile(batch), strict=True))
+    return [found[kernel] for kernel in kernels]  # type: ignore[misc]  # none is None any more
+
+
+def find(kernel: Code) -> Compiled | None:
+    """The machine code of a kernel if it need not be compiled: of this process or of the store."""
     found = _compiled.get(kernel)
-    if found is None:
-        with _lock:
-            found = _compiled.get(kernel)
-            if found is None:
-                found = _compiled[kernel] = _compile(kernel)
-    return found
+    with _lock:
+        if found is not None:
+            if kernel in _compiled:
+                _compiled.move_to_end(kernel)
+            return found
+        return _compiled.get(kernel) or from_store(kernel)
 
 
 def is_compiled(kernel: Code) -> bool:
-    """Whether `compile` would find this kernel in the cache."""
+    """Whether this process has the code of this kernel."""
     return kernel in _compiled
+
+
+def is_available(kernel: Code) -> bool:
+    """Whether the code of this kernel need not be compiled. It may be damaged: `find` tells for sure."""
+    return kernel in _compiled or store.has(key(kernel))
 
 
 def is_ready() -> bool:
@@ -74,38 +105,83 @@ def is_ready() -> bool:
     return generate.is_ready()
 
 
-def load(kernel: Code, name: str, code: bytes, cost: int, milliseconds: float) -> None:
-    """Put a kernel that another process compiled into the cache: its object code, under a name from `fresh_name`."""
+def from_store(kernel: Code) -> Compiled | None:
+    """Load a kernel, and what it calls, from the store."""
+    start = time.perf_counter()
+    record = store.read(key(kernel))
+    if record is None or not has_shared(record.shared) or not has_entry(compiling=False):
+        return None
+    try:
+        compiled = load(kernel, record, stored=True)
+    except engine.UnresolvedError:
+        return None
+    counts["stored"] += 1
+    spent["stored"] += (time.perf_counter() - start) * 1e3
+    return compiled
+
+
+def has_shared(names: Sequence[str]) -> bool:
+    """Whether functions that kernels share are there, or in the store; then they are loaded."""
+    for name in names:
+        if name not in engine.shared:
+            record = store.read(text_key(name))
+            if record is None:
+                return False
+            engine.share(name, record.binary)
+    return True
+
+
+def has_entry(compiling: bool) -> bool:
+    """Whether the entry is there, or can be had."""
+    if not engine.has_entry():
+        binary = build.entry_binary(compiling)
+        if binary is None:
+            return False
+        engine.set_entry(binary)
+    return True
+
+
+def load(kernel: Code, record: Record, stored: bool = False) -> Compiled:
+    """Load a kernel whose shared functions and whose entry are there, and remember it."""
+    loaded = engine.load(record.binary)
+    (address,) = loaded.addresses.values()
+    compiled = _compiled[kernel] = Compiled(kernel, address, record.cost, record.milliseconds, loaded, stored)
+    while len(_compiled) > max(config.cache_size, 1):
+        _compiled.popitem(last=False)
+    return compiled
+
+
+def receive(kernel: Code, record: Record) -> None:
+    """Load what another process compiled, unless it is there meanwhile."""
     with _lock:
         if kernel not in _compiled:
-            (address,) = engine.loader().load(code, [name])
-            _compiled[kernel] = Compiled(kernel, address, cost, milliseconds)
+            load(kernel, record)
             counts["loaded"] += 1
+            spent["loaded"] += record.milliseconds
 
 
-def fresh_name() -> str:
-    """A name that no kernel of this process has."""
-    return f"ftrans_kernel_{next(_numbers)}"
-
-
-def _compile(kernel: Code) -> Compiled:
-    generator, loader = generate.generator(), engine.loader()
+def _compile(kernels: Sequence[Code]) -> list[Compiled]:
     start = time.perf_counter()
-    if not engine.has_entry():
-        engine.set_entry(loader.load(generator.entry_code, engine.ENTRY_NAMES))
-    emitted = emit.emit(kernel, fresh_name())
-    missing = [text for text in emitted.shared if text[0] not in engine.shared]
-    if missing:
-        loader.share(generator.object_code(joined(missing)), [name for name, _, _ in missing])
-    (address,) = loader.load(generator.object_code(emitted.text), [emitted.name])
-    milliseconds = (time.perf_counter() - start) * 1e3
-    counts["compiled"] += 1
-    return Compiled(kernel, address, emitted.cost, milliseconds)
+    has_entry(compiling=True)
+    shared, records = build.build(kernels, engine.shared)
+    share(shared)
+    compiled = [load(kernel, record) for kernel, record in zip(kernels, records, strict=True)]
+    counts["compiled"] += len(kernels)
+    spent["compiled"] += (time.perf_counter() - start) * 1e3
+    return compiled
 
 
-counts = {"compiled": 0, "loaded": 0}
-"""How many kernels this process has compiled itself, and how many it has loaded."""
+def share(binaries: dict[str, Binary]) -> None:
+    """Load functions that kernels share."""
+    for name, binary in binaries.items():
+        engine.share(name, binary)
 
-_compiled: dict[Code, Compiled] = {}
-_numbers = itertools.count()
+
+counts = {"compiled": 0, "loaded": 0, "stored": 0}
+"""How many kernels this process has compiled itself, got from its helper, loaded from the store."""
+
+spent = {"compiled": 0.0, "loaded": 0.0, "stored": 0.0}
+"""The milliseconds that took: of this process; where the helper compiled, of that one."""
+
+_compiled: OrderedDict[Code, Compiled] = OrderedDict()
 _lock = threading.RLock()

@@ -3,10 +3,13 @@
 The other end is helper.py. Messages, both ways, are pickles behind their length in four bytes. It gets (name, kernel) and answers
 with tuples:
 
-    ("entry", path of this file, name, object code)     once, when it is ready
-    ("shared", names, object code)                      functions that the kernels after it call
-    ("kernel", name, object code, cost, milliseconds)
-    ("error", name, text)                               this kernel cannot be compiled
+    ("entry", identity, Binary)       once, when it is ready
+    ("shared", {name: Binary})        functions that the kernels after it call
+    ("kernel", name, Record)
+    ("error", name, text)             this kernel cannot be compiled
+
+Requests that wait are compiled together, at most BATCH at a time. What is compiled is also kept in the store. The process imports
+only what compiling takes: of the package itself nothing but its name (see `START`).
 
 It ends when its input ends, so when the process that started it does, whatever that process died of.
 """
@@ -19,16 +22,36 @@ import pickle
 import queue
 import signal
 import threading
-import time
+from collections.abc import Sequence
 from typing import Any
 
-from . import emit
-from .asm import joined
-from .generate import generator
+from . import build
+from .store import PACKAGE, toolchain
 
 LENGTH = 4  # bytes before a message
 NICENESS = 5  # a third of the share of a busy program; with 10 it had a tenth, and took 8 s where both cores were taken
 IDLE = 120.0  # seconds without work after which it ends; the next request starts another
+
+
+START = """
+import sys, types
+sys.path[:] = {path!r}
+package = sys.modules["ftrans"] = types.ModuleType("ftrans")
+package.__path__ = [{package!r}]
+from ftrans.backends.numba import worker
+worker.main()
+"""
+"""The program. It puts an empty package in the place of ftrans, whose own imports take 0.25 s."""
+
+
+def program(path: Sequence[str]) -> str:
+    """What Python has to run, with this search path."""
+    return START.format(path=list(path), package=PACKAGE)
+
+
+def identity() -> tuple[str, str]:
+    """Which ftrans this is: both ends must be the same."""
+    return __file__, toolchain() or ""
 
 
 def packed(message: Any) -> bytes:
@@ -49,14 +72,16 @@ def main() -> None:
     requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
     source = open(0, "rb", closefd=False)  # noqa: SIM115 - likewise
     threading.Thread(target=receive, args=(source, requests), daemon=True).start()
-    send(out, ("entry", __file__, "ftrans_entry", generator().entry_code))
+    send(out, ("entry", identity(), build.entry_binary()))
     sent: set[str] = set()
     while True:
         try:
-            name, kernel = requests.get(timeout=IDLE)
+            batch = [requests.get(timeout=IDLE)]
         except queue.Empty:
             os._exit(0)
-        for answer in compiled(name, kernel, sent):
+        while len(batch) < build.BATCH and not requests.empty():
+            batch.append(requests.get())
+        for answer in compiled(batch, sent):
             send(out, answer)
 
 
@@ -80,19 +105,14 @@ def send(out: io.FileIO, message: Any) -> None:
             os._exit(0)
 
 
-def compiled(name: str, kernel: Any, sent: set[str]) -> list[Any]:
-    """The answers to a request. `sent` are the functions that the other side already has."""
-    answers: list[Any] = []
+def compiled(batch: Sequence[tuple[str, Any]], sent: set[str]) -> list[Any]:
+    """The answers to requests. `sent` are the functions that the other side already has."""
     try:
-        start = time.perf_counter()
-        emitted = emit.emit(kernel, name)
-        missing = [text for text in emitted.shared if text[0] not in sent]
-        if missing:
-            names = [f for f, _, _ in missing]
-            answers.append(("shared", names, generator().object_code(joined(missing))))
-            sent.update(names)
-        code = generator().object_code(emitted.text)
-        answers.append(("kernel", name, code, emitted.cost, (time.perf_counter() - start) * 1e3))
+        shared, records = build.build([kernel for _, kernel in batch], sent)
     except Exception as error:  # the other side tells it in explain()
-        answers.append(("error", name, f"{type(error).__name__}: {error}"))
-    return answers
+        if len(batch) > 1:
+            return [answer for request in batch for answer in compiled([request], sent)]
+        return [("error", batch[0][0], f"{type(error).__name__}: {error}")]
+    sent.update(shared)
+    kernels = [("kernel", name, record) for (name, _), record in zip(batch, records, strict=True)]
+    return [("shared", shared), *kernels] if shared else kernels
