@@ -128,9 +128,7 @@ def indexed(
 
     def places(k: int, of_x: int | None) -> tuple[int | None, ...]:
         """For every operand which of its axes is axis k of the part (and axis `of_x` of x)."""
-        return tuple(
-            [of_x if role == "whole" else own_axis(a, spans[role], k) for role, a in zip(roles, arrays, strict=True)]
-        )
+        return tuple([of_x if role == "whole" else own_axis(a, spans[role], k) for role, a in zip(roles, arrays, strict=True)])
 
     first = joined([(n, places(k, None)) for k, n in enumerate(shape)])
     second = joined([(x.shape[a], places(rank + k, a)) for k, a in enumerate(rest)])
