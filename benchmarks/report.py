@@ -175,7 +175,7 @@ def said(job: str, key: str, value: Any) -> str:
     if value is None:
         return "-"
     if isinstance(value, list):
-        return f"{value[0]} compiled, {shown(value[1])}"
+        return f"{value[0]} new, {shown(value[1])}"
     if job.startswith("peak memory"):
         return f"{value:.1f} MB"
     return shown(value) if isinstance(value, float) else str(value)

@@ -45,6 +45,8 @@ RANGES = {
     "cbrt": [(5e-324, 1e-300), *WIDE],
     "erf": [(-1e-300, 1e-300), (-1e-5, 1e-5), (-0.9, 0.9), (-6.0, 6.0)],
     "erfc": [(-6.0, 0.5), (0.3, 2.0), (1.0, 6.0), (6.0, 27.2)],
+    "expit": [(-745.0, -700.0), (-50.0, 50.0), (-3.0, 3.0), (-1e-5, 1e-5), (-1e300, 1e300)],
+    "log1pexp": [(-745.0, -700.0), (-50.0, 50.0), (-3.0, 3.0), (-1e-5, 1e-5), (-1e300, 1e300)],
 }
 EDGES = [
     0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, 8.0, 10.0, 1000.0, np.inf, -np.inf, np.nan, 5e-324, -5e-324,
@@ -56,6 +58,7 @@ EDGES = [
 
 
 SQUARE = [(-1.0, 1.0), (-1.0, 1.0)]
+SUMS = [SQUARE, [(-50.0, 50.0), (-50.0, 50.0)], [(-1e3, 1e3), (-1e3, 1e3)], [(-1e-5, 1e-5), (-1.0, 1.0)], [(-3.0, 1e300), (-3.0, 3.0)]]
 PAIRS = {
     "power": [
         [(0.5, 2.0), (-1000.0, 1000.0)],
@@ -71,6 +74,9 @@ PAIRS = {
         [(-1e-300, 1e-300), (-1e-300, 1e-300)],
         [(-3.0, 3.0), (-1e5, 1e5)],
     ],
+    "fmod": [SQUARE, [(-1e6, 1e6), (-1.0, 1.0)], [(-1e300, 1e300), (-1.0, 1.0)], [(1e-320, 1e-310), (1e-320, 1e-310)]],
+    "logaddexp": SUMS,
+    "logaddexp2": SUMS,
     "hypot": [
         SQUARE,
         [(-1e-5, 1e-5), (-1.0, 1.0)],
@@ -107,10 +113,26 @@ def points(name, dtype):
     return x[np.isfinite(x)]
 
 
+TWO = {
+    "power": mpmath.power,
+    "arctan2": mpmath.atan2,
+    "hypot": mpmath.hypot,
+    "fmod": lambda x, y: mpmath.mpf(math.fmod(x, y)),
+    "logaddexp": lambda x, y: max(x, y) + mpmath.log1p(mpmath.exp(-abs(x - y))),
+    "logaddexp2": lambda x, y: max(x, y) + mpmath.log1p(mpmath.power(2, -abs(x - y))) / mpmath.log(2),
+}
+ONE = {
+    "expit": lambda x: 1 / (1 + mpmath.exp(-x)) if x > 0 else mpmath.exp(x) / (1 + mpmath.exp(x)),
+    "log1pexp": lambda x: max(x, 0) + mpmath.log1p(mpmath.exp(-abs(x))),
+}
+
+
 def exact(name, x, y=None):
     """The value by mpmath."""
     if name in PAIRS:
-        return {"power": mpmath.power, "arctan2": mpmath.atan2, "hypot": mpmath.hypot}[name](x, y)
+        return TWO[name](x, y)
+    if name in ONE:
+        return ONE[name](x)
     function = getattr(mpmath, NAMES.get(name, name), None)
     if name == "exp2":
         return mpmath.power(2, x)
@@ -130,7 +152,7 @@ def worst(name, dtype):
     with mpmath.workprec(150):
         for *argument, value in zip(*[x.tolist() for x in arguments], got.tolist(), strict=True):
             truth = exact(name, *[mpmath.mpf(x) for x in argument])
-            size = abs(truth)
+            size = max([abs(truth), *[abs(mpmath.mpf(x)) for x in argument if name.startswith("logadd")]])
             if size > info.max:
                 assert math.isinf(value) or value == info.max, (name, argument)
                 continue

@@ -1,4 +1,8 @@
-"""See what jit makes of a function: `f.lower(x).as_text("jaxpr" | "loops" | "llvm")`, `ft.explain(f)(x)`, `f.explain()`."""
+"""See what jit makes of a function: `f.lower(x).as_text("jaxpr" | "simplified" | ... | "llvm")`, `ft.explain(f)(x)`, `f.explain()`.
+
+Passes, in order, each a function that can be called alone: trace, simplify (in one walk: share_repeated, fold_constants, drop_widening,
+apply_identities, drop_dead), expand, roll, fuse, compile.
+"""
 
 from __future__ import annotations
 
@@ -11,42 +15,94 @@ from ..backends.numba import service
 from ..core.jaxpr import Jaxpr, pretty
 from ..core.wrap import decorator, trace_call
 from ..errors import ArgumentError, at_line
-from ..lowering import cost, fuse
+from ..lowering import cost, fuse, roll
 from ..lowering.expand import expanded
 from ..lowering.group import Group
 from ..lowering.loops import print_code
 from ..transforms.abstract import abstract_input
-from ..transforms.simplify import simplify
+from ..transforms.simplify import SIMPLIFICATIONS, simplify
 from . import api
 from .tiers import calls_to, tiered
 
-STAGES = ("jaxpr", "simplified", "loops", "llvm")
+PASSES = tuple([make.__name__ for make in SIMPLIFICATIONS])
+STAGES = ("jaxpr", *PASSES, "simplified", "expanded", "rolled", "loops", "llvm")
 
 
 class Lowered:
     """A function traced for given arguments: print its stages, compile it, run it."""
 
-    def __init__(self, name: str, jaxpr: Jaxpr, consts: list[Any], in_tree: Any, out_tree: Any) -> None:
+    def __init__(self, name: str, jaxpr: Jaxpr, consts: list[Any], in_tree: Any, out_tree: Any, took: float = 0.0) -> None:
         self.name, self.jaxpr, self.consts = name, jaxpr, consts
         self.in_tree, self.out_tree = in_tree, out_tree
-        self.simplified = simplify(jaxpr)
-        self.expanded = expanded(self.simplified)
-        self.plan = fuse.plan(self.expanded)
+        self.milliseconds = {"trace": took}  # by pass
+        self.simplified = self.timed("simplify", simplify, jaxpr)
+        self.expanded = self.timed("expand", expanded, self.simplified)
+        self.pieces = self.timed("roll", roll.pieces, self.expanded)
+        self.plan = self.timed("fuse", fuse.plan, self.expanded)
+
+    def timed(self, name: str, make: Callable[[Jaxpr], Any], j: Jaxpr) -> Any:
+        """What a pass makes of a jaxpr, with its time noted."""
+        start = time.perf_counter()
+        made = make(j)
+        self.milliseconds[name] = (time.perf_counter() - start) * 1e3
+        return made
 
     def __repr__(self) -> str:
         return f"<{self.name} lowered: {len(self.jaxpr.eqns)} equations, {len(fuse.kernels(self.plan))} kernels>"
 
     def as_text(self, stage: str = "jaxpr") -> str:
-        """The jaxpr, the simplified jaxpr, the kernels as readable loops between the NumPy steps, or the kernels' LLVM."""
-        if stage == "jaxpr":
-            return pretty(self.jaxpr, self.consts)
-        if stage == "simplified":
-            return pretty(self.simplified, self.consts)
+        """The program after a stage.
+
+        "jaxpr": as traced. "share_repeated", "fold_constants", "drop_widening", "apply_identities", "drop_dead": after these passes of
+        simplify, one after the other. "simplified": after all in one walk, again and again where one makes work for another.
+        "expanded": with operations replaced by what can be fused. "rolled": the runs that unrolled loops leave, and each different
+        piece. "loops": the kernels as readable loops between the NumPy steps. "llvm": the code of the kernels.
+        """
+        if stage in PASSES:
+            j = self.jaxpr
+            for make in SIMPLIFICATIONS[: PASSES.index(stage) + 1]:
+                j = make(j)
+            return pretty(j, self.consts)
+        jaxprs = {"jaxpr": self.jaxpr, "simplified": self.simplified, "expanded": self.expanded}
+        if stage in jaxprs:
+            return pretty(jaxprs[stage], self.consts)
+        if stage == "rolled":
+            return self.rolled()
         if stage == "loops":
             return "\n".join([describe(item) for item in self.plan])
         if stage == "llvm":
             return "\n".join([service.compile(k).llvm for k in fuse.kernels(self.plan)])
         raise ArgumentError(at_line(f"as_text: stage must be one of {STAGES}, got {stage!r}"))
+
+    def rolled(self) -> str:
+        """The runs, and the pieces, each content once."""
+        rows = [f"equations {r.start} to {r.stop - 1}: {r.count} periods of {r.period}" for r in roll.roll(self.expanded)]
+        different = {p.pattern.key: p.pattern for p in self.pieces}
+        for n, (key, piece) in enumerate(different.items(), 1):
+            times = sum([p.pattern.key == key for p in self.pieces])
+            rows += [f"piece {n} of {len(different)}, {times} times:", indent(pretty(piece.jaxpr()))]
+        return "\n".join(rows)
+
+    def passes(self) -> str:
+        """A row for each pass: what it left, in how many milliseconds (nothing to speak of where an equal jaxpr had been through it)."""
+        size = len(self.jaxpr.eqns)
+        rows = [("trace", f"{size} equations", self.milliseconds["trace"])]
+        rows.append(("simplify", f"{len(self.simplified.eqns)} equations", self.milliseconds["simplify"]))
+        j = self.jaxpr
+        for make in SIMPLIFICATIONS:
+            start = time.perf_counter()
+            j = make(j)
+            rows.append((f"  {make.__name__}", f"{len(j.eqns)} equations", (time.perf_counter() - start) * 1e3))
+        different = len({p.pattern.key for p in self.pieces})
+        kernels, steps = len(fuse.kernels(self.plan)), sum([not isinstance(item, Group) for item in self.plan])
+        calls = len(self.plan) - steps
+        for name, left in {
+            "expand": f"{len(self.expanded.eqns)} equations",
+            "roll": f"{counted(len(self.pieces), 'piece')}, {different} different",
+            "fuse": f"{counted(kernels, 'kernel')}, called {counted(calls, 'time')}, between {counted(steps, 'NumPy step')}",
+        }.items():
+            rows.append((name, left, self.milliseconds[name]))
+        return "\n".join([f"{name:18} {left:50} {took:8.2f} ms" for name, left, took in rows])
 
     def compile(self) -> Compiled:
         """Compile now; the result is called with arguments like those it was lowered for."""
@@ -82,6 +138,11 @@ class Compiled:
         return self.lowered.as_text(stage)
 
 
+def counted(n: int, what: str) -> str:
+    """`1 kernel`, `2 kernels`."""
+    return f"{n} {what}{'s' * (n != 1)}"
+
+
 def describe(item: Any) -> str:
     """One item of a plan as text."""
     if isinstance(item, Group):
@@ -101,8 +162,10 @@ def lower(jitted: api.Jitted, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
     for k, x in enumerate(leaves):
         a = abstract_input(x, lambda k=k: f"lower: leaf {k} of the arguments")  # type: ignore[misc]
         inputs.append((None if hasattr(x, "aval_") else x, a))
+    start = time.perf_counter()
     traced = trace_call(jitted.call_of(tree, rebuild), inputs, who="jit", fun=jitted.fun)
-    return Lowered(jitted.__name__, traced.jaxpr, traced.trace.consts, tree, traced.out_tree)
+    took = (time.perf_counter() - start) * 1e3
+    return Lowered(jitted.__name__, traced.jaxpr, traced.trace.consts, tree, traced.out_tree, took)
 
 
 def report(jitted: api.Jitted) -> str:
@@ -131,9 +194,7 @@ def explain(fun: Callable[..., Any]) -> Callable[..., str]:
     jitted = fun if isinstance(fun, api.Jitted) else api.jit(fun)
 
     def explained(*args: Any, **kwargs: Any) -> str:
-        start = time.perf_counter()
         lowered = lower(jitted, args, kwargs)
-        traced = time.perf_counter()
         analysis = lowered.cost_analysis()
         gain, price = analysis["gain per call"], analysis["price"]
         kernels = fuse.kernels(lowered.plan)
@@ -141,11 +202,11 @@ def explain(fun: Callable[..., Any]) -> Callable[..., str]:
         milliseconds = [service.compile(k).milliseconds for k in kernels]
         parts = [
             f"jit({jitted.__name__})",
-            f"trace: {len(lowered.jaxpr.eqns)} equations in {(traced - start) * 1e3:.2f} ms (with simplify and fuse)",
+            lowered.passes(),
             lowered.as_text("jaxpr"),
-            f"after simplify: {len(lowered.simplified.eqns)} equations",
+            f"after simplify: {counted(len(lowered.simplified.eqns), 'equation')}",
             lowered.as_text("simplified"),
-            f"after fuse: {len(kernels)} kernels, {sum([not isinstance(i, Group) for i in lowered.plan])} NumPy steps",
+            f"after fuse: {counted(len(kernels), 'kernel')}, {sum([not isinstance(i, Group) for i in lowered.plan])} NumPy steps",
             lowered.as_text("loops"),
             f"compile: {len(new)} of {len(kernels)} kernels were new; {sum(milliseconds):.1f} ms in all",
             f"break-even: a call gains {gain * 1e6:.2f} µs by the cost model, compiling its kernels costs {price * 1e3:.1f} ms"

@@ -27,7 +27,7 @@ from ..errors import CompilationForbiddenError, at_line
 from ..lowering import cost, fuse
 from ..lowering.expand import expanded
 from ..lowering.loops import Code
-from ..lowering.tape import Program, build
+from ..lowering.tape import Program, RefusedError, build
 
 DETERMINISTIC_CALLS = 3  # under config.deterministic compiled code takes over at this call
 BACKGROUND = 0.1  # the part of the price to be saved before the helper is asked: it may take ten times the time it has saved
@@ -62,9 +62,12 @@ class Tiered:
 
     def run(self, args: Sequence[Any], mode: str, given: int = 0) -> list[Any]:
         """The results, by the program that this mode and the calls so far ask for."""
-        if self.settled is not None and mode == "hot":
-            return self.settled.run(args, given)
-        return self.choose(mode).run(args, given)
+        try:
+            if self.settled is not None and mode == "hot":
+                return self.settled.run(args, given)
+            return self.choose(mode).run(args, given)
+        except RefusedError:
+            return self.steps().run(args, given)
 
     def choose(self, mode: str) -> Program:
         """The program for this call, compiled when it is time."""

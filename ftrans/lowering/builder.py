@@ -142,6 +142,9 @@ class Builder(Generic[V]):
     def logaddexp(self, x: V, y: V) -> V:
         return self.apply("logaddexp", x, y)
 
+    def logaddexp2(self, x: V, y: V) -> V:
+        return self.apply("logaddexp2", x, y)
+
     def copysign(self, x: V, y: V) -> V:
         return self.apply("copysign", x, y)
 
@@ -270,6 +273,12 @@ class Builder(Generic[V]):
 
     def erfc(self, x: V) -> V:
         return self.apply("erfc", x)
+
+    def expit(self, x: V) -> V:
+        return self.apply("expit", x)
+
+    def log1pexp(self, x: V) -> V:
+        return self.apply("log1pexp", x)
 
     def floor(self, x: V) -> V:
         return self.apply("floor", x)

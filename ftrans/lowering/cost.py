@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..core.jaxpr import Eqn, Jaxpr
-from .loops import Code
+from .loops import Code, Kernel
 from .tape import KernelStep
 
 CALL = 0.4e-6  # a NumPy step, besides its work
@@ -43,6 +43,17 @@ ELEMENT = {
     "select": (0.6, 0.6, 0.0, 0.0), "sqrt": (0.3, 1.1, 0.1, 0.4), "reciprocal": (0.1, 0.6, 0.0, 0.2), "div": (0.1, 0.3, 0.0, 0.2),
 }  # fmt: skip
 
+RUNNING = {
+    "cumsum": (3.3, 3.3, 0.8, 0.8),
+    "cumprod": (3.3, 3.3, 0.8, 0.8),
+    "cummax": (3.3, 3.3, 1.7, 1.7),
+    "cummin": (3.3, 3.3, 1.7, 1.7),
+}
+"""The same for operations that are kernels of their own. Others take as long in NumPy, for each element."""
+
+SPECIAL_CALL = {"dot_general": 1.3e-6, "gather": 4.0e-6, "scatter": 4.8e-6, "put": 1.1e-6, "concatenate": 0.9e-6, "cumsum": 0.8e-6}
+"""NumPy steps that take longer than CALL to begin."""
+
 TRANSCENDENTAL = frozenset(ELEMENT) - {
     "copysign", "div", "floor_divide", "fmod", "reciprocal", "remainder", "select", "sign", "sqrt",
 }  # fmt: skip
@@ -68,7 +79,7 @@ def step_cost(eqn: Eqn, j: Jaxpr) -> float:
     moved = sum([size_of(j, v) for v in (*eqn.ins, *eqn.outs)]) * PER_BYTE
     if getattr(eqn.op, "reduction", None) is not None:
         return REDUCE_CALL + moved + rows(eqn, j) * REDUCE_ROW
-    return CALL + moved + element_cost(eqn, j, 0)
+    return SPECIAL_CALL.get(eqn.op.name, CALL) + moved + element_cost(eqn, j, 0)
 
 
 def kernel_cost(item: KernelStep, j: Jaxpr) -> float:
@@ -81,7 +92,8 @@ def kernel_cost(item: KernelStep, j: Jaxpr) -> float:
 def compile_cost(code: Code) -> float:
     """Seconds to compile a kernel."""
     heavy = sum([op.name in TRANSCENDENTAL for op in code.ops])
-    return PER_KERNEL + PER_OP * len(code.ops) + PER_HEAVY * heavy + PER_FOLD * bool(code.dependent)
+    folds = isinstance(code, Kernel) and bool(code.dependent)
+    return PER_KERNEL + PER_OP * len(code.ops) + PER_HEAVY * heavy + PER_FOLD * folds
 
 
 def size_of(j: Jaxpr, v: int) -> int:
@@ -92,7 +104,7 @@ def size_of(j: Jaxpr, v: int) -> int:
 
 def element_cost(eqn: Eqn, j: Jaxpr, column: int) -> float:
     """Seconds that a function of the table takes for all its elements; column 0 for NumPy, 2 for kernels."""
-    nanoseconds = ELEMENT.get(eqn.op.name)
+    nanoseconds = ELEMENT.get(eqn.op.name) or RUNNING.get(eqn.op.name)
     if nanoseconds is None:
         return 0.0
     out = j.avals[eqn.outs[0]]

@@ -10,15 +10,13 @@ of 0; then the equation is done again by NumPy, which raises its IndexError.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from ..core.aval import Aval, aval
 from ..core.jaxpr import Eqn
-from ..core.run import add_line
 from ..ops.indexing import Gather, Scatter
 from .group import Group
 from .loops import ITEMSIZE, Code, Operand
@@ -44,6 +42,7 @@ class Indexed(Code):
     Operands: x, the new elements unless mode is None, the indices; the result, the status.
     """
 
+    checked = True
     mode: str | None
     dtype: str
     indices: tuple[str, ...]
@@ -73,26 +72,6 @@ class Indexed(Code):
         if self.mode is None:
             return f"out[s, rest] = x{place}"
         return f"out = x\nout{place} = {'new' if self.mode == 'set' else f'{self.mode}(out{place}, new)'}[s, rest]"
-
-
-class CheckedGroup(Group):
-    """A group whose last output says whether the kernel could do it; if not, NumPy does the equation."""
-
-    def bind(self, slot_of: dict[int, int]) -> Callable[[list[Any]], None]:
-        run = Group.bind(self, slot_of)
-        (eqn,) = self.eqns
-        inputs, out, status = [slot_of[v] for v in self.ins], slot_of[self.outs[0]], slot_of[self.outs[1]]
-
-        def checked(e: list[Any]) -> None:
-            run(e)
-            if e[status]:
-                try:
-                    e[out] = eqn.op.eval(*[e[s] for s in inputs])
-                except Exception as error:
-                    add_line(error, eqn)
-                    raise
-
-        return checked
 
 
 Axis = tuple[int, tuple[int | None, ...]]  # its size; which axis of every operand it is
@@ -128,9 +107,7 @@ def indexed(
 
     def places(k: int, of_x: int | None) -> tuple[int | None, ...]:
         """For every operand which of its axes is axis k of the part (and axis `of_x` of x)."""
-        return tuple(
-            [of_x if role == "whole" else own_axis(a, spans[role], k) for role, a in zip(roles, arrays, strict=True)]
-        )
+        return tuple([of_x if role == "whole" else own_axis(a, spans[role], k) for role, a in zip(roles, arrays, strict=True)])
 
     first = joined([(n, places(k, None)) for k, n in enumerate(shape)])
     second = joined([(x.shape[a], places(rank + k, a)) for k, a in enumerate(rest)])
@@ -162,7 +139,7 @@ def made(eqn: Eqn, avals: dict[int, Aval], mode: str | None, kinds: list[list[li
     nest = Nest(sizes, (False,) * len(loops), operands, tuple(walks), (*strict, False))
     status = max(avals) + 1
     avals[status] = STATUS
-    return CheckedGroup([eqn], eqn.ins, (*eqn.outs, status), kernel, nest, (avals[eqn.outs[0]], STATUS))
+    return Group([eqn], eqn.ins, (*eqn.outs, status), kernel, nest, (avals[eqn.outs[0]], STATUS))
 
 
 def joined(axes: Sequence[Axis]) -> list[list[Axis]]:

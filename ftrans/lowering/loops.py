@@ -106,6 +106,7 @@ class Code:
 
     __slots__ = ()
 
+    checked = False  # whether the last output is a status, 0 when all went well; else NumPy does it again, and tells what is wrong
     naxes: int
 
     @property

@@ -47,9 +47,12 @@ class RunPlan:
     threads: int = 1
     scratch: int = 0  # offset in the arena of the scratch of all threads
     scratch_bytes: int = 0  # of one thread
+    guard: int | None = None  # instead of steps: the number that must be 0 for the program to go on
 
     @property
     def chunks(self) -> int:
+        if self.guard is not None:
+            return 0
         return -(-self.extent // self.chunk) if self.extent else 1
 
 
@@ -74,6 +77,7 @@ class Segment(KernelStep):
         made = [v for g in groups for v in g.outs]
         inside, wanted = set(made), set(wanted)
         ins = dict.fromkeys([v for g in groups for v in g.ins if v not in inside])
+        avals = avals | {v: a for g in groups for v, a in zip(g.outs, g.out_avals, strict=True)}
         return Segment(groups, avals, tuple(ins), tuple([v for v in made if v in wanted]), [e for g in groups for e in g.eqns])
 
     def bind(self, slot_of: dict[int, int]) -> Callable[[list[Any]], None]:
@@ -83,7 +87,10 @@ class Segment(KernelStep):
     def plan(self, work: Callable[[Group], float], threads: int) -> None:
         """Decide runs, blocks and places."""
         self.seconds = sum([work(g) for g in self.groups])
-        self.runs = [self.blocked(run, work, threads) for run in runs_of(self.groups, self.avals)]
+        self.runs = []
+        for run in runs_of(self.groups, self.avals):
+            self.runs.append(self.blocked(run, work, threads))
+            self.runs += [RunPlan([], guard=g.outs[-1]) for g, _, _ in run.steps if g.kernel.checked]
         self.place(threads)
 
     def blocked(self, run: RunPlan, work: Callable[[Group], float], threads: int) -> RunPlan:
@@ -114,11 +121,10 @@ class Segment(KernelStep):
         first: dict[int, int] = {}
         last: dict[int, int] = {}
         for n, run in enumerate(self.runs):
-            for g, _, _ in run.steps:
-                for v in (*g.ins, *g.outs):
-                    r = root.get(v, v)
-                    first.setdefault(r, n)
-                    last[r] = n
+            for v in [run.guard] if run.guard is not None else [v for g, _, _ in run.steps for v in (*g.ins, *g.outs)]:
+                r = root.get(v, v)
+                first.setdefault(r, n)
+                last[r] = n
         taken: list[tuple[int, int, int]] = []  # offset, end, last run
         given = {*self.ins, *self.outs}
         local = self.local(root, first, last, given)
@@ -165,7 +171,7 @@ class Segment(KernelStep):
         """Values of which a run needs one block at a time, with their offsets: made and read in it, and split along their first axis."""
         found: dict[int, int] = {}
         for n, run in enumerate(self.runs):
-            if run.chunks == 1:
+            if run.chunks < 2:
                 continue
             dims: dict[int, set[int]] = {}
             for g, axis, _ in run.steps:

@@ -12,10 +12,12 @@ from typing import Any
 from ..core.aval import Aval
 from ..core.jaxpr import Eqn
 from ..ops.contraction import DotGeneral
-from ..ops.indexing import Diagonal, Gather, Scatter
+from ..ops.indexing import Diagonal, Gather, Put, Scatter
+from ..ops.structural import Concatenate
 from .contract import contraction
 from .gather import gathering, scattering
 from .group import Group
+from .pieces import concatenation, placement
 from .scans import COMBINE, running
 
 GROUPS: dict[type[Any], Callable[[Eqn, dict[int, Aval]], Group | None]] = {
@@ -23,6 +25,8 @@ GROUPS: dict[type[Any], Callable[[Eqn, dict[int, Aval]], Group | None]] = {
     Gather: gathering,
     Diagonal: gathering,
     Scatter: scattering,
+    Concatenate: concatenation,
+    Put: placement,
     **dict.fromkeys(COMBINE, running),
 }
 

@@ -38,6 +38,10 @@ class GuardFailure(Exception):
         self.index, self.outcome = index, outcome
 
 
+class RefusedError(Exception):
+    """Compiled code found that it cannot do this: an index out of bounds. NumPy steps tell what is wrong. Internal: tiers catch it."""
+
+
 class KernelStep:
     """A kernel in a plan: compiled code that reads and writes slots. `bind(slot_of)` gives the function of the slot list."""
 
@@ -88,7 +92,7 @@ class Program:
                         e[slot] = value
                 elif o >= given:
                     check_guard(f, o, e[i])
-        except GuardFailure:
+        except (GuardFailure, RefusedError):
             raise
         except Exception as error:
             eqn = self.eqns[self.steps.index(step)] if step is not None else None

@@ -79,7 +79,6 @@ class Logaddexp(Binary):
 
 class Logaddexp2(Binary):
     ufunc = np.logaddexp2
-    lower = None  # type: ignore[assignment]
 
     def partial(self, k: int, out: Any, *args: Any) -> Any:
         return exp2(gap(args[k], out))

@@ -46,8 +46,7 @@ class Expit(Unary):
         return mul(out, sub(1.0, out))
 
     def lower(self, b: Any, x: Any) -> Any:
-        one = b.constant(1, x.dtype)
-        return b.divide(one, b.add(one, b.exp(b.negative(x))))
+        return b.expit(x)
 
 
 class LogExpit(Unary):
@@ -59,7 +58,7 @@ class LogExpit(Unary):
         return expit(neg(x))
 
     def lower(self, b: Any, x: Any) -> Any:
-        return b.subtract(b.minimum(x, b.constant(0, x.dtype)), b.log1p(b.exp(b.negative(b.absolute(x)))))
+        return b.negative(b.log1pexp(b.negative(x)))
 
 
 class Logit(Unary):

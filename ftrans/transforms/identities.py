@@ -121,8 +121,8 @@ def of_neg(em: Any, op: Any, ins: tuple[int, ...], out: Aval) -> Found:
 
 
 def even(em: Any, op: Any, ins: tuple[int, ...], out: Aval) -> Found:
-    """|-x| = ||x|| = |x|, and the same of squares, of real numbers."""
-    if em.avals[ins[0]].dtype.kind == "c":
+    """|-x| = ||x|| = |x|, and the same of squares, of real and signed numbers."""
+    if em.avals[ins[0]].dtype.kind not in "if":
         return None
     for kind in (Neg, Abs):
         x = operand(em, ins[0], kind)
@@ -155,9 +155,9 @@ def nothing(em: Any, op: Any, ins: tuple[int, ...], out: Aval) -> Found:
 
 
 def of_power(em: Any, op: Any, ins: tuple[int, ...], out: Aval) -> Found:
-    """x**1 = x; i**2 = square(i) of integers: of floats NumPy's power rounds in its own way."""
+    """x**1 = x of real numbers; i**2 = square(i) of integers: of floats NumPy's power rounds in its own way."""
     if op.n == 1:
-        return same(em, ins[0], out)
+        return same(em, ins[0], out) if out.dtype.kind != "c" else None
     return fits(em, Square(), ins, out) if op.n == 2 and out.dtype.kind in "iu" else None
 
 

@@ -16,8 +16,6 @@ import ctypes
 import sys
 from typing import Any
 
-import numpy._core._multiarray_umath as multiarray
-
 from ...core.lazy import Lazy
 
 capsules = Lazy("scipy.linalg.cython_blas", "__pyx_capi__")
@@ -47,8 +45,8 @@ def wanted(name: str) -> bool:
 def from_numpy() -> list[int]:
     """The addresses in the library that NumPy is linked with; 0 for what is not there."""
     try:
-        library = ctypes.CDLL(multiarray.__file__)  # loaded already: this finds it, and with it what it depends on
-    except (OSError, AttributeError):
+        library = ctypes.CDLL(sys.modules["numpy._core._multiarray_umath"].__file__)  # finds what that depends on, too
+    except (OSError, KeyError, TypeError):
         return [0] * len(names())
     for pattern in PATTERNS:
         found = [address_in(library, pattern.format(name)) for name in names()]

@@ -120,7 +120,9 @@ class Call:
         found = f.let(f"icmp ne ptr {self.function('gemm')}, null")
         one_row = self.is_("%m", "eq", 1)
         dense = self.either(self.is_("%on", "eq", self.item), self.is_("%n", "eq", 1))
-        fine = self.both(found, self.is_(largest, "sle", LARGEST), self.is_("%k", "sgt", 0), dense, self.steps("%om", "%n", one_row))
+        fine = self.both(
+            found, self.is_(largest, "sle", LARGEST), self.is_("%k", "sgt", 0), dense, self.steps("%om", "%n", one_row)
+        )
         self.proceed(fine, refuse)
         x_along, x_fits, x_leading = self.layout("%m", "%xm", "%xk")
         y_along, y_fits, y_leading = self.layout("%n", "%yn", "%yk")

@@ -12,8 +12,9 @@ from functools import cache
 from ...lowering.contract import Contract
 from ...lowering.loops import ITEMSIZE
 from . import blascall
-from .asm import Function, Module, Text
-from .blascall import BYTES, ELEMENT, PARAMETERS, SHORT, zero
+from .asm import Function, Text
+from .blascall import ELEMENT, PARAMETERS, SHORT, zero
+from .copies import Operands
 from .ir import Emitted
 
 SMALL = 16 * 16 * 16
@@ -32,31 +33,19 @@ COST = 1  # of a multiplication and an addition, in tenths of a nanosecond
 
 def emit(code: Contract, name: str = "kernel") -> Emitted:
     """The contraction as an LLVM module."""
-    f, module, n = Function("void", name, "ptr noalias %sizes, ptr noalias %arguments"), Module(), code.naxes
-    sizes = [f.load("i64", f.element("i64", "%sizes", axis)) for axis in range(n)]
-    pointers, strides = [], []
-    for k, operand in enumerate(code.operands):
-        first = k * (n + 1)
-        pointers.append(f.load("ptr", f.element("i64", "%arguments", first)))
-        strides.append(
-            [
-                f.load("i64", f.element("i64", "%arguments", first + 1 + axis)) if moves else "0"
-                for axis, moves in enumerate(operand.moves)
-            ]
-        )
+    a, n = Operands(code, name), code.naxes
+    f, pointers, strides = a.f, a.pointers, a.strides
     with ExitStack() as stack:
         for axis in range(n - 3):
-            index = stack.enter_context(f.loop(sizes[axis]))
+            index = stack.enter_context(f.loop(a.sizes[axis]))
             pointers = [f.offset(p, index, s[axis]) if s[axis] != "0" else p for p, s in zip(pointers, strides, strict=True)]
         (x, y, out), (sx, sy, so) = pointers, strides
         text = matmul(code.dtype)
-        module.share(text, ", ".join(parameter.split(" ")[0] for parameter in PARAMETERS.split(", ")))
-        numbers = [*sizes[-3:], x, sx[-3], sx[-1], y, sy[-1], sy[-2], out, so[-3], so[-2]]
         types = ["i64", "i64", "i64", *["ptr", "i64", "i64"] * 3]
+        a.module.share(text, ", ".join(types))
+        numbers = [*a.sizes[-3:], x, sx[-3], sx[-1], y, sy[-1], sy[-2], out, so[-3], so[-2]]
         f.do(f"call void @{text[0]}({', '.join([f'{t} {v}' for t, v in zip(types, numbers, strict=True)])})")
-    f.ret()
-    module.add_function(name, f)
-    return Emitted(module.text(), name, tuple(module.shared.values()), COST)
+    return a.finished()._replace(cost=COST)
 
 
 @cache

@@ -12,8 +12,9 @@ from typing import Any
 from ...lowering.contract import Contract
 from ...lowering.gather import Indexed
 from ...lowering.loops import Code, Kernel
+from ...lowering.pieces import Joined, Placed
 from ...lowering.scans import Scan
-from . import contract, gather, ir, scans
+from . import contract, copies, gather, ir, scans
 from .ir import Emitted
 
 EMITTERS: dict[type[Code], Callable[[Any, str], Emitted]] = {
@@ -21,6 +22,8 @@ EMITTERS: dict[type[Code], Callable[[Any, str], Emitted]] = {
     Contract: contract.emit,
     Scan: scans.emit,
     Indexed: gather.emit,
+    Joined: copies.emit_joined,
+    Placed: copies.emit_placed,
 }
 
 

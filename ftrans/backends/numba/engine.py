@@ -20,7 +20,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from . import blas, entry, link, runtime, tables, vecmath
+from . import blas, entry, link, tables
+from .real import LIBM
 
 Entry = Callable[[list[Any]], bool]
 
@@ -112,7 +113,7 @@ class Engine:
         binding = toolkit()
         machine = binding.Target.from_default_triple().create_target_machine(jit=True, codemodel="jitdefault")
         self.engine = binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
-        functions = {"fmod", *vecmath.LIMITED}  # of the C library
+        functions = LIBM  # of the C library
         for name in {*functions, *[f"{name}f" for name in functions], blas.TABLE, *symbols}:
             if binding.address_of_symbol(name) is None:
                 binding.add_symbol(name, resolve(name))

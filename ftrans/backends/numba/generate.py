@@ -74,8 +74,17 @@ class Generator:
         options = self.binding.create_pipeline_tuning_options(speed_level=LEVEL)
         options.loop_vectorization, options.slp_vectorization = True, False
         builder = self.binding.create_pass_builder(self.machine, options)
-        builder.getModulePassManager().run(module, builder)
+        manager = builder.getModulePassManager()
+        manager.run(module, builder)
+        self.free(manager)
         return module
+
+    def free(self, manager: Any) -> None:
+        """Give back the memory of a pass manager. llvmlite 0.45 to 0.48 does not: it inherits a `_dispose` that does nothing from
+        ObjectRef before the one that works, and so keeps 75 KB for every module."""
+        if type(manager)._dispose is self.binding.ffi.ObjectRef._dispose:
+            self.binding.newpassmanagers.NewPassManager._dispose(manager)
+            manager.detach()
 
 
 def sectioned(text: str, module: str) -> str:

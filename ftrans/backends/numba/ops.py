@@ -139,7 +139,7 @@ def rule(names: str, kinds: str) -> Callable[[Rule], Rule]:
 def _register_instructions() -> None:
     """Operations that are one instruction: `RULES` entries made from tables."""
     two = {
-        "f": "add fadd subtract fsub multiply fmul divide fdiv fmod frem",
+        "f": "add fadd subtract fsub multiply fmul divide fdiv",
         "i": "add add subtract sub multiply mul bitwise_and and bitwise_or or bitwise_xor xor",
         "u": "add add subtract sub multiply mul bitwise_and and bitwise_or or bitwise_xor xor",
         "b": "add or multiply and bitwise_and and bitwise_or or bitwise_xor xor logical_and and logical_or or "
@@ -292,14 +292,6 @@ def _floor_divide(b: IRBuilder, x: Val, y: Val) -> Val:
     floored = b.where(up, b.add(floored, b.like(1, x)), floored)
     floored = b.where(b.equal(quotient, zero), b.copysign(zero, ratio), floored)
     return b.where(b.equal(y, zero), ratio, floored)
-
-
-@rule("logaddexp", "f")
-def _logaddexp(b: IRBuilder, x: Val, y: Val) -> Val:
-    """max + log1p(exp(-|x-y|)); equal infinities have no difference."""
-    larger = b.maximum(x, y)
-    gap = b.where(b.equal(x, y), b.like(0, x), b.subtract(x, y))
-    return b.add(larger, b.log1p(b.exp(b.negative(b.absolute(gap)))))
 
 
 # ---- integers and bool -----------------------------------------------------------------------------------------------

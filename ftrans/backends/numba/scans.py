@@ -7,7 +7,8 @@ from contextlib import ExitStack
 
 from ...lowering.loops import ITEMSIZE
 from ...lowering.scans import Scan
-from .asm import MEMORY, Function, Module
+from .asm import MEMORY, Function
+from .copies import Operands
 from .ir import Emitted
 from .ops import IRBuilder, Val
 
@@ -20,28 +21,25 @@ Walk = tuple[str, str, str, str]  # the address of an operand and its three stri
 
 def emit(code: Scan, name: str = "kernel") -> Emitted:
     """The scan as an LLVM module."""
-    f, module = Function("void", name, "ptr noalias %sizes, ptr noalias %arguments", "optsize"), Module()
-    outer, count, inner = [f.load("i64", f.element("i64", "%sizes", axis)) for axis in range(3)]
-    numbers = [f.load("ptr" if k in (0, 4) else "i64", f.element("i64", "%arguments", k)) for k in range(8)]
+    a = Operands(code, name)
+    f, (outer, count, inner) = a.f, a.sizes
     some = f.let(f"icmp sgt i64 {count}, 0")
     with f.when(some):
-        x, out = [at_start(f, code, (a, b, c, d), count) for a, b, c, d in (numbers[:4], numbers[4:])]
+        x, out = [at_start(f, code, address, steps, count) for address, steps in zip(a.pointers, a.strides, strict=True)]
         if code.wide:
-            module.add_function("ft.first", beside(code, first=True))
-            module.add_function("ft.next", beside(code, first=False))
+            a.module.add_function("ft.first", beside(code, first=True))
+            a.module.add_function("ft.next", beside(code, first=False))
             rows_of_many(f, code, x, out, (outer, count, inner))
         else:
-            module.add_function("ft.rows", chains(code, ROWS))
-            module.add_function("ft.row", chains(code, 1))
+            a.module.add_function("ft.rows", chains(code, ROWS))
+            a.module.add_function("ft.row", chains(code, 1))
             rows_of_one(f, x, out, outer, count)
-    f.ret()
-    module.add_function(name, f)
-    return Emitted(module.text(), name, (), COST)
+    return a.finished()._replace(cost=COST)
 
 
-def at_start(f: Function, code: Scan, walk: Walk, count: str) -> Walk:
+def at_start(f: Function, code: Scan, address: str, strides: list[str], count: str) -> Walk:
     """The operand seen from where the scan starts: the end if it is reversed."""
-    address, outer, along, inner = walk
+    outer, along, inner = strides
     if code.reverse:
         address = f.offset(address, f.let(f"sub i64 {count}, 1"), along)
         along = f.let(f"sub i64 0, {along}")
@@ -88,9 +86,7 @@ def rows_of_one(f: Function, x: Walk, out: Walk, outer: str, count: str) -> None
     def call(name: str) -> Callable[[str], None]:
         def one(i: str) -> None:
             source, target = f.offset(x[0], i, x[1]), f.offset(out[0], i, out[1])
-            f.do(
-                f"call void @{name}(ptr {source}, i64 {x[1]}, i64 {x[2]}, ptr {target}, i64 {out[1]}, i64 {out[2]}, i64 {count})"
-            )
+            f.do(f"call void @{name}(ptr {source}, i64 {x[1]}, i64 {x[2]}, ptr {target}, i64 {out[1]}, i64 {out[2]}, i64 {count})")
 
         return one
 
@@ -103,7 +99,8 @@ def rows_of_one(f: Function, x: Walk, out: Walk, outer: str, count: str) -> None
 def chains(code: Scan, rows: int) -> Function:
     """(x, its strides from row to row and along, out, its strides, n): `rows` scans of n elements at once."""
     name = "ft.row" if rows == 1 else "ft.rows"
-    f = Function("void", name, "ptr noalias %x, i64 %xr, i64 %xs, ptr noalias %out, i64 %or, i64 %os, i64 %n", "noinline minsize optsize")
+    parameters = "ptr noalias %x, i64 %xr, i64 %xs, ptr noalias %out, i64 %or, i64 %os, i64 %n"
+    f = Function("void", name, parameters, "noinline minsize optsize")
     b, type_ = IRBuilder(f, inline=False), MEMORY[code.dtype]
     sources, targets = [[f.offset(p, str(r), s) for r in range(rows)] for p, s in (("%x", "%xr"), ("%out", "%or"))]
     latest = [f.alloca(type_, align=8) for _ in range(rows)]
@@ -132,5 +129,3 @@ def load(f: Function, b: IRBuilder, code: Scan, address: str) -> Val:
 def combined(b: IRBuilder, code: Scan, before: Val, value: Val) -> Val:
     result: Val = getattr(b, code.combine)(before, value)
     return result
-
-

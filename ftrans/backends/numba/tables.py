@@ -17,6 +17,7 @@ from ...config import config, watchers
 from ...core.aval import Aval
 from ...lowering.group import Group
 from ...lowering.segment import Segment
+from ...lowering.tape import RefusedError
 from . import layout
 from .runtime import ANY, Made, Program, Where
 
@@ -132,6 +133,8 @@ class Native:
         return [kind if k == first else Made.SAME, id(descr), a.ndim, self.words(a.shape), first]
 
     def run(self, run: Any) -> list[int]:
+        if run.guard is not None:
+            return [self.number[run.guard], self.segment.avals[run.guard].dtype.itemsize, 0, 0, *[0] * (Run.SIZE - 4)]
         steps = [self.step(g, axis, unit, run.chunks > 1) for g, axis, unit in run.steps]
         local = [(self.number[v], p.number) for v, p in self.segment.places.items() if p.where == "local" and made_in(run, v)]
         return [
@@ -189,7 +192,7 @@ def segment_step(segment: Segment, slot_of: dict[int, int]) -> Callable[[list[An
                 fresh[...] = e[s]
                 e[s] = fresh
         if not run(e):
-            raise AssertionError("a native program refused contiguous operands")
+            raise RefusedError
 
     step.native = native  # type: ignore[attr-defined]
     return step

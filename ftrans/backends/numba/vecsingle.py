@@ -1,145 +1,134 @@
-"""float32 functions without branches: computed in double with short polynomials, rounded once at the end by the caller.
+"""float32 functions without branches in single precision: see vecmath.py. What cannot have 2 ulp this way is in vecshort.py.
 
-A double carries 29 bits more than the result needs, so nothing has to be corrected, and no intermediate value
-overflows or is subnormal: about half the work of the float64 routines (vecexp.py, veccircle.py), and half an ulp of
-error. Arguments are doubles that came from a float32. All polynomials are Chebyshev fits by mpmath.chebyfit on the
-intervals named.
+All polynomials are Chebyshev fits by mpmath.chebyfit on the intervals named. The forms follow N. Juffa's (public answers on
+stackoverflow.com about erff, logf, sinf and atanf): a first term that is exact, corrected by what the polynomial gives.
 """
 
 from __future__ import annotations
 
-from .real import INF, MAGIC, NAN, Real
-from .veccircle import PI_2
-from .vecexp import INV_LN2, LN2, SQRT_HALF_BITS, log_edges, power_edges
+from .real import Real
+from .vecerf import ERF_P, erfc
+from .vecexp import EXPONENTIAL, exp, exp2, exp_reduced
+from .veclog import log_edges
+from .veclogistic import expit, log1pexp, logaddexp, logaddexp2
 
-EXP_Q = (
-    2.4859580370116966e-05, 0.00019899276107118009, 0.0013888854047035496, 0.00833329848117442, 0.04166666671898665,
-    0.1666666671900332, 0.5,
+LN2 = EXPONENTIAL["float"].ln2
+
+LOG_P = (
+    0.11330617385023778, -0.12422200575409693, 0.10915654793276691, -0.12288721609296725, 0.14291867181988005,
+    -0.1667331625320225, 0.19999948351310606, -0.24999944186243983, 0.3333333333333333,
 )  # fmt: skip
-"""(exp(r) - 1 - r) / r**2 on |r| <= 0.34658; error 3e-11."""
+"""(log(1+f) - f + f*f/2) / f**3 on |f| <= 1/3; error 3e-8."""
 
-ATANH_R = (0.2333096405177204, 0.2855080255327671, 0.4000012200081688, 0.6666666655430018)
-"""(log((1+s)/(1-s)) - 2s) / s**3 in powers of s*s <= 0.02945; error 1e-9, a part in 3e10 of the logarithm."""
+TWO_THIRDS_BITS = 0x3F2AAAAB
 
-SIN_S = (2.7249851596168045e-06, -0.00019840086163020333, 0.008333331873650577, -0.16666666663852564)
-"""(sin(r) - r) / r**3 in powers of r*r, |r| <= pi/4; error 3e-11."""
+SIN_S = (-0.000195878904001737, 0.008332748268406942, -0.1666666466230294)
+"""(sin(r) - r) / r**3 in powers of r*r, |r| <= pi/4; error 2e-8."""
 
-COS_C = (-2.7300897268581585e-07, 2.4800599899457505e-05, -0.0013888887671132451, 0.04166666666431893)
-"""(cos(r) - 1 + r*r/2) / r**4 in powers of r*r, |r| <= pi/4; error 3e-12."""
+COS_C = (2.4547941603820702e-05, -0.0013888303033667549, 0.041666664659490746)
+"""(cos(r) - 1 + r*r/2) / r**4 in powers of r*r, |r| <= pi/4; error 2e-9."""
 
+PI_2 = (1.57079601287841796875, 3.1391647326017846e-07, 5.390302529957764e-15)
+"""pi/2 as a sum of three; the first has 20 bits, so that up to 2**16 multiples of it and their difference from x are exact."""
 
-def _reduced(f: Real, x: str, low: float, high: float) -> tuple[str, str]:
-    """x within [low, high] -> (exp(r) - 1, 2**k) with x = k ln 2 + r."""
-    x = f.clamp(x, low, high)
-    k_real, k, _ = f.round_to_int(x, INV_LN2)
-    r = f.fma(k_real, f.const(-LN2), x)
-    return f.fma(f.mul(r, r), f.horner(r, EXP_Q), r), f.power_of_two(k)
+TANH_T = (
+    -0.0004206954938640047, 0.0025104593252183887, -0.008218921897791422, 0.021660115374758985, -0.053934788850892486,
+    0.13333128520786391, -0.3333333125201679,
+)  # fmt: skip
+"""(tanh(x) - x) / x**3 in powers of x*x, |x| <= 1; error 2e-8."""
 
+ERFC_LOG = (
+    1.6386373248754714e-06, -4.608744728982591e-05, 0.0005970529461310062, -0.004760747710826218, 0.02642437092729083,
+    -0.11008568029183151, -0.6318202467817906, -1.1302367226333574, 0.0003209143829899536,
+)  # fmt: skip
+"""log(erfc(x)) on 0.99 <= x <= 4; error 2e-8."""
 
-def _exp(f: Real, x: str) -> str:
-    p, scale = _reduced(f, x, -700.0, 700.0)
-    return f.fma(p, scale, scale)
-
-
-def _expm1(f: Real, x: str) -> str:
-    p, scale = _reduced(f, x, -700.0, 700.0)
-    return f.fma(p, scale, f.sub(scale, f.const(1.0)))
-
-
-def exp(f: Real, x: str) -> str:
-    return _exp(f, x)
-
-
-def exp2(f: Real, x: str) -> str:
-    return _exp(f, f.mul(x, f.const(LN2)))
-
-
-def expm1(f: Real, x: str) -> str:
-    return f.select(f.compare("oeq", x, f.const(0.0)), x, _expm1(f, x))
+ATAN_T = (
+    -0.002386997316724113, 0.013507771427020535, -0.03587153898204336, 0.06250169444749563, -0.08656880430154522,
+    0.11033764115313455, -0.14278568748210602, 0.1999973932983558, -0.3333333173306352,
+)  # fmt: skip
+"""(atan(x) - x) / x**3 in powers of x*x, |x| <= 1; error 2e-8."""
 
 
 def tanh(f: Real, x: str) -> str:
-    e = _expm1(f, f.mul(f.clamp(x, -20.0, 20.0), f.const(2.0)))
-    return f.copysign(f.div(e, f.add(e, f.const(2.0))), x)
+    """A polynomial up to 1; from there 1 - 2 / (exp(2x) + 1)."""
+    size = f.at_most(f.absolute(x), 10.0)
+    square = f.mul(x, x)
+    near = f.fma(f.mul(square, x), f.horner(square, TANH_T), x)
+    p, k = exp_reduced(f, f.add(size, size))
+    scale = f.power_of_two(k)
+    below = f.add(f.fma(p, scale, scale), f.const(1.0))
+    far = f.copysign(f.sub(f.const(1.0), f.div(f.const(2.0), below)), x)
+    return f.select(f.compare("olt", size, f.const(1.0)), near, far)
 
 
-def sinh(f: Real, x: str) -> str:
-    e = _expm1(f, f.absolute(x))
-    return f.copysign(f.mul(f.const(0.5), f.add(e, f.div(e, f.add(e, f.const(1.0))))), x)
+def erf(f: Real, x: str) -> str:
+    """A polynomial up to 1; from there 1 - exp(log(erfc(x)))."""
+    size = f.at_most(f.absolute(x), 4.0)
+    square = f.mul(x, x)
+    near = f.fma(x, f.horner(square, ERF_P["float"]), x)
+    p, k = exp_reduced(f, f.horner(size, ERFC_LOG))
+    scale = f.power_of_two(k)
+    far = f.copysign(f.sub(f.const(1.0), f.fma(p, scale, scale)), x)
+    return f.select(f.compare("olt", size, f.const(1.0)), near, far)
 
 
-def cosh(f: Real, x: str) -> str:
-    e = _exp(f, f.absolute(x))
-    return f.mul(f.const(0.5), f.add(e, f.div(f.const(1.0), e)))
-
-
-def _log(f: Real, x: str, offset: str | None = None) -> str:
-    """log(x) for normal x > 0; where x is within [sqrt(1/2), sqrt(2)], log(1 + offset) if an offset is given."""
-    bits = f.bits(x)
-    k = f.integer("ashr", f.integer("sub", bits, SQRT_HALF_BITS), 52)
-    fraction = f.sub(f.from_bits(f.integer("sub", bits, f.integer("shl", k, 52))), f.const(1.0))
-    k_real = f.sub(f.from_bits(f.integer("add", k, 0x4338000000000000)), f.const(MAGIC))
-    if offset is not None:
-        fraction = f.select(f.compare("oeq", k_real, f.const(0.0)), offset, fraction)
-    s = f.div(fraction, f.add(fraction, f.const(2.0)))
-    z = f.mul(s, s)
-    near = f.fma(f.mul(s, z), f.horner(z, ATANH_R), f.add(s, s))
-    return f.fma(k_real, f.const(LN2), near)
-
-
-def log(f: Real, x: str) -> str:
-    return log_edges(f, x, _log(f, x))
-
-
-def log2(f: Real, x: str) -> str:
-    return log_edges(f, x, f.mul(_log(f, x), f.const(INV_LN2)))
-
-
-def log10(f: Real, x: str) -> str:
-    return log_edges(f, x, f.mul(_log(f, x), f.const(0.4342944819032518)))
+def _log_parts(f: Real, x: str) -> tuple[str, str, str]:
+    """Positive x = (1 + fraction) * 2**k, 2/3 <= 1 + fraction < 4/3 -> (fraction, log(1 + fraction) - fraction, k)."""
+    small = f.compare("olt", x, f.const(f.format.tiny))
+    bits = f.bits(f.select(small, f.mul(x, f.const(2.0**23)), x))
+    k = f.integer("ashr", f.integer("sub", bits, TWO_THIRDS_BITS), 23)
+    m = f.from_bits(f.integer("sub", bits, f.integer("shl", k, 23)))
+    k_real = f.sub(f.to_number(k), f.select(small, f.const(23.0), f.const(0.0)))
+    fraction = f.sub(m, f.const(1.0))
+    square = f.mul(fraction, fraction)
+    return fraction, f.mul(square, f.fma(fraction, f.horner(fraction, LOG_P), f.const(-0.5))), k_real
 
 
 def log1p(f: Real, x: str) -> str:
-    result = log_edges(f, x, _log(f, f.add(x, f.const(1.0)), x), -1.0)
+    """The logarithm of u = 1 + x, and what rounding u lost, scaled as u was."""
+    u = f.add(x, f.const(1.0))
+    lost = f.sub(x, f.sub(u, f.const(1.0)))
+    fraction, rest, k = _log_parts(f, u)
+    shrink = f.from_bits(f.integer("sub", 127 << 23, f.integer("shl", f.integer("sub", f.bits(f.add(f.at_most(k, 64.0), f.const(f.format.magic))), f.format.magic_bits), 23)))
+    rest = f.fma(lost, shrink, f.fma(k, f.const(LN2[1]), rest))
+    result = log_edges(f, x, f.fma(k, f.const(LN2[0]), f.add(fraction, rest)), -1.0)
     return f.select(f.compare("oeq", x, f.const(0.0)), x, result)
 
 
-def arcsinh(f: Real, x: str) -> str:
-    size = f.absolute(x)
-    square = f.mul(size, size)
-    root = f.sqrt(f.add(square, f.const(1.0)))
-    argument = f.add(size, f.div(square, f.add(root, f.const(1.0))))
-    finite = f.compare("olt", size, f.const(INF))
-    return f.copysign(f.select(finite, log1p(f, argument), size), x)
+def log(f: Real, x: str) -> str:
+    fraction, rest, k = _log_parts(f, x)
+    rest = f.fma(k, f.const(LN2[1]), rest)
+    return log_edges(f, x, f.fma(k, f.const(LN2[0]), f.add(fraction, rest)))
 
 
-def arccosh(f: Real, x: str) -> str:
-    above = f.sub(x, f.const(1.0))
-    root = f.sqrt(f.fma(above, above, f.add(above, above)))
-    return f.select(f.compare("ult", x, f.const(1.0)), f.const(NAN), log1p(f, f.add(above, root)))
+def _log_base(f: Real, x: str, inverse: tuple[float, float], two: tuple[float, float]) -> str:
+    """The logarithm to a base: 1 / log(base) and the logarithm of 2 in two numbers each."""
+    fraction, rest, k = _log_parts(f, x)
+    rest = f.fma(fraction, f.const(inverse[1]), f.fma(rest, f.const(inverse[0]), f.mul(k, f.const(two[1]))))
+    return log_edges(f, x, f.fma(k, f.const(two[0]), f.fma(fraction, f.const(inverse[0]), rest)))
 
 
-def arctanh(f: Real, x: str) -> str:
-    size = f.absolute(x)
-    quotient = f.div(f.add(size, size), f.sub(f.const(1.0), size))
-    return f.copysign(f.mul(f.const(0.5), log1p(f, quotient)), x)
+def log2(f: Real, x: str) -> str:
+    return _log_base(f, x, EXPONENTIAL["float"].inverse, (1.0, 0.0))
 
 
-def power(f: Real, x: str, y: str) -> str:
-    size = f.absolute(x)
-    return power_edges(f, x, y, size, _exp(f, f.mul(y, _log(f, size))))
+def log10(f: Real, x: str) -> str:
+    return _log_base(f, x, (0.4342944920063019, -1.0103050052231683e-08), (0.3010300099849701, -1.4320988897559699e-08))
 
 
 def _circular(f: Real, x: str, shift: int) -> str:
-    """sin(x + shift pi/2)."""
+    """sin(x + shift pi/2), |x| <= 2**16."""
     n, _, bits = f.round_to_int(x, 0.6366197723675814)
-    r = f.fma(f.neg(n), f.const(PI_2[1]), f.fma(f.neg(n), f.const(PI_2[0]), x))
+    r = x
+    for part in PI_2:
+        r = f.fma(n, f.const(-part), r)
     z = f.mul(r, r)
     sine = f.fma(f.mul(z, r), f.horner(z, SIN_S), r)
     cosine = f.fma(f.mul(z, z), f.horner(z, COS_C), f.fma(z, f.const(-0.5), f.const(1.0)))
-    turns = f.integer("add", bits, shift)
+    turns = f.integer("add", bits, shift) if shift else bits
     odd = f.integer("icmp ne", f.integer("and", turns, 1), 0)
-    sign = f.integer("shl", f.integer("and", turns, 2), 62)
+    sign = f.integer("shl", f.integer("and", turns, 2), 30)
     return f.from_bits(f.integer("xor", f.bits(f.select(odd, cosine, sine)), sign))
 
 
@@ -151,6 +140,32 @@ def cos(f: Real, x: str) -> str:
     return _circular(f, x, 1)
 
 
-def tan(f: Real, x: str) -> str:
-    result = f.div(_circular(f, x, 0), _circular(f, x, 1))
-    return f.select(f.compare("oeq", x, f.const(0.0)), x, result)
+def _arctan_of_one(f: Real, x: str) -> str:
+    """arctan of |x| <= 1."""
+    square = f.mul(x, x)
+    return f.fma(f.mul(square, x), f.horner(square, ATAN_T), x)
+
+
+def arctan(f: Real, x: str) -> str:
+    size = f.absolute(x)
+    far = f.compare("ogt", size, f.const(1.0))
+    near = _arctan_of_one(f, f.select(far, f.div(f.const(1.0), size), size))
+    return f.copysign(f.select(far, f.sub(f.const(1.5707963267948966), near), near), x)
+
+
+def arctan2(f: Real, y: str, x: str) -> str:
+    """arctan of the smaller side over the larger, moved to its octant; 0/0 counts as 0 and inf/inf as 1."""
+    up, right = f.absolute(y), f.absolute(x)
+    steep, same = f.compare("ogt", up, right), f.compare("oeq", up, right)
+    ratio = f.div(f.select(steep, right, up), f.select(steep, up, right))
+    edge = f.select(f.compare("oeq", up, f.const(0.0)), f.const(0.0), f.const(1.0))
+    angle = _arctan_of_one(f, f.select(same, edge, ratio))
+    angle = f.select(steep, f.sub(f.const(1.5707963267948966), angle), angle)
+    angle = f.select(f.integer("icmp slt", f.bits(x), 0), f.sub(f.const(3.141592653589793), angle), angle)
+    return f.select(f.compare("uno", x, y), f.add(x, y), f.copysign(angle, y))
+
+
+__all__ = [
+    "arctan", "arctan2", "cos", "erf", "erfc", "exp", "exp2", "expit", "log", "log10", "log1p", "log1pexp", "log2", "logaddexp", "logaddexp2",
+    "sin", "tanh",
+]  # fmt: skip
