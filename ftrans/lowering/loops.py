@@ -226,7 +226,9 @@ def print_loops(kernel: Kernel) -> str:
     return "\n".join(heads + ["  " * kernel.naxes + line for line in lines])
 
 
-FOLDS = {"sum": "+=", "prod": "*=", "all": "&=", "any": "|=", "and": "&=", "or": "|=", "xor": "^="} | {x: f"{x}=" for x in ("max", "min", "argmax", "argmin")}
+FOLDS = {"sum": "+=", "prod": "*=", "all": "&=", "any": "|=", "and": "&=", "or": "|=", "xor": "^="} | {
+    x: f"{x}=" for x in ("max", "min", "argmax", "argmin")
+}
 
 
 def _element(name: str, operand: Operand, index: list[str]) -> str:

@@ -240,7 +240,5 @@ def fits(g: Group, axis: int, read: dict[int, set[int]], written: dict[int, int]
     for n, v in enumerate(g.ins):
         if v in written and (first[n][axis] != written[v] or first[n][axis] < 0):
             return False
-    for v, n in zip(g.outs, g.kernel.inplace, strict=True):
-        if n is not None and read.get(g.ins[n], set()) - {first[n][axis]}:
-            return False
-    return True
+    overwritten = [n for n in g.kernel.inplace if n is not None]
+    return not any([read.get(g.ins[n], set()) - {first[n][axis]} for n in overwritten])

@@ -88,7 +88,9 @@ class Scaled(NamedTuple):
 
     def choose(self, b: Complex, if_small: float, if_large: float, else_: float) -> Val:
         """One of three numbers."""
-        return b.where(self.large, like(b, if_large, self.re), b.where(self.small, like(b, if_small, self.re), like(b, else_, self.re)))
+        return b.where(
+            self.large, like(b, if_large, self.re), b.where(self.small, like(b, if_small, self.re), like(b, else_, self.re))
+        )
 
     def power(self, b: Complex, exponent: float) -> Val:
         """What undoes the scaling, to a power."""

@@ -56,7 +56,14 @@ class Real(Function):
     """
 
     def __init__(
-        self, returns: str, name: str, parameters: str, attributes: str = "", lanes: int = 0, format: str = "double", scales: bool = False
+        self,
+        returns: str,
+        name: str,
+        parameters: str,
+        attributes: str = "",
+        lanes: int = 0,
+        format: str = "double",
+        scales: bool = False,
     ) -> None:
         super().__init__(returns, name, parameters, attributes)
         self.lanes, self.scales = lanes, scales

@@ -291,8 +291,8 @@ def run() -> Code:
         ("i64", "0"),
         ("i64", "0"),
     ]
-    for n, (type_, value) in enumerate(contents):
-        f.store(type_, value, f.element("i64", shared, n))
+    for k, (type_, value) in enumerate(contents):
+        f.store(type_, value, f.element("i64", shared, k))
     limit = f.load("i64", "@ftrans_threads")
     threads = f.intrinsic("smin", "i64", f.intrinsic("smin", "i64", f.word("%row", Run.THREADS), limit), chunks)
     others = f.intrinsic("smax", "i64", f.let(f"sub i64 {threads}, 1"), "0")

@@ -19,7 +19,7 @@ from ...lowering.group import Group
 from ...lowering.segment import Segment
 from ...lowering.tape import RefusedError
 from . import layout
-from .runtime import ANY, Made, Program, Where
+from .runtime import ANY, Made, Program, Run, Where
 
 RELEASE = 50e-6  # seconds of work from which on the GIL is released
 PYTHON_MADE = {"f": Made.FLOAT, "i": Made.INT, "b": Made.BOOL, "c": Made.COMPLEX}

@@ -90,7 +90,13 @@ def log1p(f: Real, x: str) -> str:
     u = f.add(x, f.const(1.0))
     lost = f.sub(x, f.sub(u, f.const(1.0)))
     fraction, rest, k = _log_parts(f, u)
-    shrink = f.from_bits(f.integer("sub", 127 << 23, f.integer("shl", f.integer("sub", f.bits(f.add(f.at_most(k, 64.0), f.const(f.format.magic))), f.format.magic_bits), 23)))
+    shrink = f.from_bits(
+        f.integer(
+            "sub",
+            127 << 23,
+            f.integer("shl", f.integer("sub", f.bits(f.add(f.at_most(k, 64.0), f.const(f.format.magic))), f.format.magic_bits), 23),
+        )
+    )
     rest = f.fma(lost, shrink, f.fma(k, f.const(LN2[1]), rest))
     result = log_edges(f, x, f.fma(k, f.const(LN2[0]), f.add(fraction, rest)), -1.0)
     return f.select(f.compare("oeq", x, f.const(0.0)), x, result)
