@@ -56,10 +56,10 @@ def ratios(path: Path, suite: Mapping[str, Mapping[str, Mapping[str, float]]], c
         label = table.removeprefix("suite: ")
         axes.barh([k for k, _ in mine], [x - 1 for _, x in mine], left=1, height=0.7, color=colour, label=label)
         for k, x in mine:
-            axes.text(max(x, 1) * 1.03, k, f"{x:.1f}" if x < 10 else f"{x:.0f}", va="center", fontsize=8)
+            axes.text(max(x, 1) * 1.03, k, f"{x:.2g}" if x < 10 else f"{x:.0f}", va="center", fontsize=8)
     dots = [(x, k) for k, (_, _, _, x) in enumerate(rows) if x is not None]
     if dots:
-        axes.plot(*zip(*dots, strict=True), "o", color="none", markeredgecolor=GREY, markersize=4.5, label="numba by hand")
+        axes.plot(*zip(*dots, strict=True), "o", color="white", markeredgecolor=GREY, markersize=4.5, label="numba by hand")
     axes.set_yticks(range(len(rows)), [name.removeprefix("gradient: ") for _, name, _, _ in rows])
     axes.axvline(1, color="black", linewidth=0.8)
     axes.xaxis.set_major_formatter(times)

@@ -182,7 +182,7 @@ def numba_free(library: str) -> dict[str, bool]:
 
 
 def peak(name: str) -> Callable[[str], dict[str, float]]:
-    """The job that finds how many MB a process takes at most, beyond what it had with the data, to compile a gradient and call it."""
+    """The job that finds how many MB a process takes at most, beyond what it had with its data, to compile and call a gradient."""
 
     def job(library: str) -> dict[str, float]:
         work = next(w for w in WORKS if w.name == f"gradient: {name}")

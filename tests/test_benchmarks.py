@@ -72,15 +72,15 @@ def test_every_transformation_is_measured() -> None:
         for name in ft.__all__
         if inspect.isfunction(f := getattr(ft, name)) and f.__module__.startswith(("ftrans.transforms.", "ftrans.jit.api"))
     }
-    measured = {name for works in load("work").TABLES.values() for work in works for name in work.covers}
-    assert public - measured == set(), "add these to benchmarks/work.py"
+    measured = {name for works in load("tables").TABLES.values() for work in works for name in work.covers}
+    assert public - measured == set(), "add these to benchmarks/tables.py"
 
 
 def test_importable_without_peers() -> None:
     code = (
         "import sys, importlib\n"
         "for name in ('jax', 'autograd', 'torch'): sys.modules[name] = None\n"
-        f"for name in {[*MODULES, 'compare']}: importlib.import_module('benchmarks.' + name)\n"
+        f"for name in {[*MODULES, 'compare', 'report', 'check']}: importlib.import_module('benchmarks.' + name)\n"
         "assert 'numba' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

@@ -92,7 +92,7 @@ def test_dtypes_follow_numpy(dtype):
     got, want = ft.jit(f, compile="now")(x), f(x)
     for g, w in zip(got, want, strict=True):
         assert g.dtype == w.dtype
-        np.testing.assert_allclose(g, w, rtol=1e-3 if dtype == "float16" else 1e-6)
+        np.testing.assert_allclose(g, w, rtol=4e-3 if dtype == "float16" else 1e-6)  # NumPy rounds every partial sum over axis 0
 
 
 def test_layouts():

@@ -170,3 +170,180 @@ def test_pointwise_kernels_are_eval(op):
             assert_agree(got, want, exact, INEXACT.get(op.name, 8), op.name not in EITHER_ZERO)
         except AssertionError as error:
             raise AssertionError(f"{op} of {dtypes}: {error}") from error
+
+
+# Reductions
+
+
+REDUCTIONS = {
+    "sum": np.sum, "prod": np.prod, "max": np.max, "min": np.min, "argmax": np.argmax, "argmin": np.argmin, "all": np.all,
+    "any": np.any, "mean": np.mean, "count_nonzero": np.count_nonzero, "and": np.bitwise_and.reduce, "or": np.bitwise_or.reduce,
+    "xor": np.bitwise_xor.reduce,
+}  # fmt: skip
+BITS = {"and", "or", "xor"}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@np.errstate(all="ignore")
+def test_reductions_are_numpys(dtype):
+    """Over all elements, the last axis, the first; of values computed in the same loop."""
+    x = random(dtype, 40 * 70, 5).reshape(40, 70)
+    if x.dtype.kind in "fc":
+        x = x / np.array(np.abs(x).max(), x.real.dtype)  # so that no product or sum of float16 overflows
+    for axis in (None, 1, 0):
+        for name, fun in REDUCTIONS.items():
+            if name in BITS and x.dtype.kind not in "iub":
+                continue
+            axes = (0, 1) if axis is None and name in BITS else axis
+
+            def f(x, fun=fun, axes=axes):
+                y = np.where(x == 0, x, x)
+                return fun(y, axis=axes)
+
+            got, want = ft.jit(f, compile="now")(x), f(x)
+            assert got.dtype == want.dtype and np.shape(got) == np.shape(want), (name, axis)
+            if want.dtype.kind in "fc" and name in ("sum", "prod", "mean"):
+                unit = float(np.finfo(want.dtype).eps)
+                scale = unit * (40 if dtype == "float16" else 8) * np.abs(x).astype(float).sum(axis) if name != "prod" else 0.0
+                np.testing.assert_allclose(np.abs(got - want), 0, atol=np.max(scale) + 64 * unit * np.max(np.abs(want)), rtol=0)
+            else:
+                np.testing.assert_array_equal(got, want, err_msg=f"{name} over {axis}")
+
+
+def test_float16_sums_carry_more_digits_than_numpys():
+    ones = np.ones((4096, 3), np.float16)
+    got = ft.jit(lambda x: np.sum(x * np.float16(1), axis=0), compile="now")(ones)
+    assert got.dtype == np.float16
+    assert np.array_equal(got, [4096] * 3)  # rounded at every step it stays at 2048
+
+
+# Memory
+
+
+@pytest.mark.parametrize("dtype", ["complex64", "complex128", "float16"])
+def test_layouts(dtype):
+    """Contiguous, strided, reversed, transposed, broadcast, scalars of every kind, sizes 0 and 1, 0-d."""
+
+    def f(x, y):
+        return x * y + x - y
+
+    base = random(dtype, 24 * 30, 7).reshape(24, 30)
+    row, scalar = base[0, :15], base.dtype.type(1.5)
+    pairs = [
+        (base, base[::-1]), (base[:, ::2], row), (base[::-2, ::-2], row), (base[:15, :15].T, base[:15, 15:]), (base, scalar),
+        (base, 0.5), (base[:0], base[:0]), (base[:, :1], base[:1]), (base[0, 0], base[1, 1]), (np.array(base[0, 0]), base[:2]),
+    ]  # fmt: skip
+    if dtype != "float16":
+        pairs += [(base, 1.5 - 0.5j), (base.real, base), (base, base.imag.copy())]
+    compiled_f = ft.jit(f, compile="now")
+    for x, y in pairs:
+        with np.errstate(all="ignore"):
+            got, want = compiled_f(x, y), f(x, y)
+        assert got.dtype == want.dtype and got.shape == want.shape
+        tolerance = 8 * float(np.finfo(dtype).eps)
+        np.testing.assert_allclose(got, want, rtol=tolerance, atol=tolerance * 1e4)
+
+
+def test_parts_are_written_and_read_in_kernels():
+    def f(z):
+        z = z.copy()
+        z.real = z.imag * 2 + 1
+        z.imag[1:] += z.real[1:]
+        return np.conj(z) * 1j, np.angle(z) + 1, z.real**2 + z.imag**2
+
+    z = random("complex128", 99, 8)
+    for got, want in zip(ft.jit(f, compile="now")(z), f(z), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-13)
+
+
+# What is fused
+
+
+def kernels_of(f, *args):
+    """The lines that begin the items of a plan."""
+    text = ft.jit(f).lower(*args).as_text("loops")
+    return [line for line in text.splitlines() if line.startswith(("kernel", "numpy"))]
+
+
+def mandelbrot(c):
+    z, n = c, (np.abs(c) <= 2).astype(int)
+    for _ in range(5):
+        z = z * z + c
+        n = n + (z.real**2 + z.imag**2 <= 4)
+    return n
+
+
+def xorshift(x):
+    x = x ^ (x << 13)
+    x = x ^ (x >> 7)
+    x = x ^ (x << 17)
+    return x * 2685821657736338717
+
+
+def murmur(h):
+    h = (h ^ (h >> 16)) * np.uint32(0x85EBCA6B)
+    h = (h ^ (h >> 13)) * np.uint32(0xC2B2AE35)
+    return h ^ (h >> 16)
+
+
+@pytest.mark.parametrize(
+    ("f", "dtype"), [(mandelbrot, "complex128"), (mandelbrot, "complex64"), (xorshift, "uint64"), (murmur, "uint32")]
+)
+def test_programs_are_one_loop_and_numpys_result(f, dtype):
+    x = random(dtype, 1001, 3)
+    (line,) = kernels_of(f, x)
+    assert line.startswith("kernel of")
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(ft.jit(f, compile="now")(x), f(x))
+
+
+def test_what_numpy_is_much_slower_at_has_a_kernel_of_its_own():
+    x = random("float16", 100, 0)
+    assert kernels_of(lambda x, y: x / y, x, x)[0].startswith("kernel")
+    assert kernels_of(lambda x, y: x / y, x.astype("complex64"), x.astype("complex64"))[0].startswith("kernel")
+    assert kernels_of(lambda x: x + x, x.astype("float64")) == ["numpy: add"]
+
+
+@pytest.mark.parametrize(
+    "refused", [lambda z: np.arctan(z) + 1, lambda z: np.prod(z * 2), lambda z: np.max(z * 2), lambda z: z**z + 1]
+)
+def test_refused_complex_operations_are_numpy_steps(refused):
+    z = random("complex128", 100, 2)
+    assert any([line.startswith("numpy") for line in kernels_of(refused, z)])
+    np.testing.assert_allclose(ft.jit(refused, compile="now")(z), refused(z), rtol=1e-12)
+
+
+def test_tables_agree():
+    assert set(opscomplex.RULES) == set(COMPLEX)
+    with pytest.raises(NotImplementedError, match="arctan of complex64 is left to NumPy"):
+        TextBuilder().apply("arctan", Text("x", "complex64"))
+    assert {kind for _, kind in ops.RULES} == set("fiubc")
+
+
+# Python's numbers
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: (x < 300) & (x > -1), lambda x: (x == 300) | (x != -1), lambda x: x + 200 - 3, lambda x: x * 0.5 + 1,
+        lambda x: x * 2j + 1, lambda x: np.where(x > 3, x, 7) + x, lambda x: (x >> 1) ^ 255,
+    ],
+)  # fmt: skip
+def test_python_numbers(f):
+    x = np.arange(100, dtype=np.uint8)
+    got, want = ft.jit(f, compile="now")(x), f(x)
+    assert got.dtype == want.dtype
+    np.testing.assert_array_equal(got, want)
+
+
+def test_python_ints_that_do_not_fit_raise_as_in_numpy():
+    x = np.arange(100, dtype=np.uint8)
+    for f in (lambda x: (x + 300) * 2, lambda x: np.maximum(x * 2, -1)):
+        with pytest.raises(OverflowError, match="out of bounds for uint8"):
+            ft.jit(f, compile="now")(x)
+    compiled_f = ft.jit(lambda x, n: (x + n) * x, compile="now")
+    for n in (3, 4, 5):
+        np.testing.assert_array_equal(compiled_f(x, n), (x + n) * x)
+    with pytest.raises(OverflowError, match="out of bounds for uint8"):
+        compiled_f(x, 300)

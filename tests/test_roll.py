@@ -15,6 +15,7 @@ from ftrans.core.jaxpr import Jaxpr
 from ftrans.core.run import interpret
 from ftrans.lowering import fuse, roll
 from ftrans.lowering.group import Group
+from ftrans.lowering.loops import Kernel
 
 
 def logistic(n):
@@ -380,6 +381,9 @@ def run_plan(lowered, args):
 def run_kernel(group, ins):
     """The outputs of one kernel."""
     kernel, nest = group.kernel, group.nest
+    if not isinstance(kernel, Kernel):  # an operation that has a kernel of its own
+        (eqn,) = group.eqns
+        return [eqn.op.eval(*ins)]
     arrays = [np.ascontiguousarray(x) for x in ins] + [np.empty(a.shape, a.dtype) for a in group.out_avals]
     views = [
         as_strided(x, nest.sizes, [x.strides[axis] if axis >= 0 else 0 for axis in walk])

@@ -16,6 +16,7 @@ from ftrans.core.check import check_jaxpr
 from ftrans.core.jaxpr import Jaxpr
 from ftrans.core.run import interpret
 from ftrans.core.trace import Trace
+from ftrans.jit.explain import STAGES
 from ftrans.ops import elementwise as ops
 from ftrans.ops.structural import Broadcast, Convert, Reshape, Transpose, Weaken
 from ftrans.transforms.identities import RULES
@@ -72,7 +73,10 @@ INTS = [0, 1, 2, 3, 127, 128, 255, -1, -2, -128, 2**53 + 1, -(2**63)]
 with np.errstate(all="ignore"):
     NUMBERS = {
         **{d: np.array(FLOATS).astype(d) for d in ("float16", "float32", "float64")},
-        **{d: np.array([complex(a, b) for a, b in itertools.product(FLOATS, FLOATS)]).astype(d) for d in ("complex64", "complex128")},
+        **{
+            d: np.array([complex(a, b) for a, b in itertools.product(FLOATS, FLOATS)]).astype(d)
+            for d in ("complex64", "complex128")
+        },
         **{d: np.array(INTS).astype(d) for d in ("int8", "uint8", "int32", "int64", "uint64")},
         "bool": np.array([True, False]),
     }
@@ -83,36 +87,54 @@ def op(kind, *params):
 
 
 neg, square, absolute, mul, add, sub, div = map(op, [ops.Neg, ops.Square, ops.Abs, ops.Mul, ops.Add, ops.Sub, ops.Div])
-ONE, ZERO, MINUS_ZERO = 1.0, 0.0, -0.0
+power, transposed, reshaped, spread = [lambda x, p, k=k: op(k, p)(x) for k in (ops.IntPow, Transpose, Reshape, Broadcast)]
 
-IDENTITIES = {
-    "x * 1": (lambda x, c: mul(x, c), [1.0, 1]), "1 * x": (lambda x, c: mul(c, x), [1.0, 1]), "x / 1": (lambda x, c: div(x, c), [1.0, 1]),
+
+def twice(kind):
+    return (lambda x: op(kind)(op(kind)(x))), None
+
+
+def of_equals(kind):
+    return (lambda x: op(kind)(x, x)), None
+
+
+def by_way_of(last, middle):
+    return (lambda x: op(Convert, np.dtype(last))(op(Convert, np.dtype(middle))(x))), None
+
+
+TWICE = [ops.Floor, ops.Ceil, ops.Rint, ops.Trunc, ops.Sign, ops.Conjugate, ops.Invert, ops.LogicalNot]
+OF_EQUALS = [ops.Maximum, ops.Minimum, ops.Fmax, ops.Fmin, ops.LogicalAnd, ops.LogicalOr, ops.BitwiseAnd, ops.BitwiseOr]
+LASTS = ["float32", "float64", "int64", "int8", "complex128", "bool"]
+MIDDLES = ["float64", "float32", "int32", "int64", "complex128"]
+
+IDENTITIES = {  # a name -> a function of x and a literal, the literals
+    "x * 1": (mul, [1.0, 1]), "1 * x": (lambda x, c: mul(c, x), [1.0, 1]), "x / 1": (div, [1.0, 1]),
     "x * x": (lambda x: mul(x, x), None), "-x * -x": (lambda x: mul(neg(x), neg(x)), None),
-    "-x * -y": (lambda x: mul(neg(x), neg(add(x, x))), None), "x / 2**k": (lambda x, c: div(x, c), [2.0, 0.25, -8.0, 4, 3.0, 1e300]),
-    "x + 0": (lambda x, c: add(x, c), [0.0, -0.0, 0]), "0 + x": (lambda x, c: add(c, x), [0.0, -0.0, 0]),
-    "x - 0": (lambda x, c: sub(x, c), [0.0, -0.0, 0]), "x + -y": (lambda x: add(x, neg(add(x, x))), None),
-    "-x + y": (lambda x: add(neg(x), mul(x, x)), None), "x - -y": (lambda x: sub(x, neg(mul(x, x))), None),
-    "-(-x)": (lambda x: neg(neg(x)), None), "|-x|": (lambda x: absolute(neg(x)), None), "||x||": (lambda x: absolute(absolute(x)), None),
-    "(-x)**2": (lambda x: square(neg(x)), None), "|x|**2": (lambda x: square(absolute(x)), None),
-    "x**1": (lambda x: op(ops.IntPow, 1)(x), None), "x**2": (lambda x: op(ops.IntPow, 2)(x), None), "+x": (op(ops.Positive), None),
-    **{f"{k.name} twice": (lambda x, f=op(k): f(f(x)), None)
-       for k in (ops.Floor, ops.Ceil, ops.Rint, ops.Trunc, ops.Sign, ops.Conjugate, ops.Invert, ops.LogicalNot)},
-    **{f"{k.name} of equals": (lambda x, f=op(k): f(x, x), None)
-       for k in (ops.Maximum, ops.Minimum, ops.Fmax, ops.Fmin, ops.LogicalAnd, ops.LogicalOr, ops.BitwiseAnd, ops.BitwiseOr)},
+    "-x * -y": (lambda x: mul(neg(x), neg(add(x, x))), None), "x / 2**k": (div, [2.0, 0.25, -8.0, 4, 3.0, 1e300]),
+    "x + 0": (add, [0.0, -0.0, 0]), "0 + x": (lambda x, c: add(c, x), [0.0, -0.0, 0]), "x - 0": (sub, [0.0, -0.0, 0]),
+    "x + -y": (lambda x: add(x, neg(add(x, x))), None), "-x + y": (lambda x: add(neg(x), mul(x, x)), None),
+    "x - -y": (lambda x: sub(x, neg(mul(x, x))), None), "-(-x)": twice(ops.Neg), "|-x|": (lambda x: absolute(neg(x)), None),
+    "||x||": twice(ops.Abs), "(-x)**2": (lambda x: square(neg(x)), None), "|x|**2": (lambda x: square(absolute(x)), None),
+    "x**1": (lambda x: power(x, 1), None), "x**2": (lambda x: power(x, 2), None), "+x": (op(ops.Positive), None),
+    **{f"{k.name} twice": twice(k) for k in TWICE}, **{f"{k.name} of equals": of_equals(k) for k in OF_EQUALS},
     "where(x == x, x, x)": (lambda x: ops.select(op(ops.Equal)(x, x), x, x), None),
     "where(c, x, y)": (lambda x, c: ops.select(c, x, add(x, x)), [np.True_, np.False_]),
-    **{f"{a} by {b}": (lambda x, a=a, b=b: op(Convert, np.dtype(a))(op(Convert, np.dtype(b))(x)), None)
-       for a, b in itertools.product(["float32", "float64", "int64", "int8", "complex128", "bool"], ["float64", "float32", "int32", "int64", "complex128"])},
-    "transpose twice": (lambda x: op(Transpose, (1, 2, 0))(op(Transpose, (2, 0, 1))(op(Reshape, (1, x.size, 1))(x))), None),
-    "transpose thrice": (lambda x: op(Transpose, (0, 2, 1))(op(Transpose, (2, 0, 1))(op(Reshape, (1, x.size, 1))(x))), None),
-    "transpose nothing": (lambda x: op(Transpose, (0,))(x), None), "reshape twice": (lambda x: op(Reshape, (x.size,))(op(Reshape, (1, x.size))(x)), None),
-    "broadcast twice": (lambda x: op(Broadcast, (4, 2, x.size))(op(Broadcast, (2, x.size))(x)), None),
-    "broadcast nothing": (lambda x: op(Broadcast, (x.size,))(x), None),
+    **{f"{a} by {b}": by_way_of(a, b) for a, b in itertools.product(LASTS, MIDDLES)},
+    "transpose twice": (lambda x: transposed(transposed(reshaped(x, (1, x.size, 1)), (2, 0, 1)), (1, 2, 0)), None),
+    "transpose thrice": (lambda x: transposed(transposed(reshaped(x, (1, x.size, 1)), (2, 0, 1)), (0, 2, 1)), None),
+    "transpose nothing": (lambda x: transposed(x, (0,)), None),
+    "reshape twice": (lambda x: reshaped(reshaped(x, (1, x.size)), (x.size,)), None),
+    "broadcast twice": (lambda x: spread(spread(x, (2, x.size)), (4, 2, x.size)), None),
+    "broadcast nothing": (lambda x: spread(x, (x.size,)), None),
 }  # fmt: skip
 
 APPLIES = {  # dtype -> identities that must make the jaxpr shorter there
-    "float64": ["x * 1", "1 * x", "x / 1", "x - 0", "-(-x)", "|-x|", "||x||", "(-x)**2", "|x|**2", "x**1", "+x", "floor twice", "where(x == x, x, x)",
-                "maximum of equals", "float64 by complex128", "transpose twice", "transpose thrice", "transpose nothing", "-x * -y", "x + -y", "x - -y"],
+    "float64": [
+        "x * 1", "1 * x", "x / 1", "x + 0", "0 + x", "x - 0", "-(-x)", "|-x|", "||x||", "(-x)**2", "|x|**2", "x**1", "+x",
+        "floor twice", "where(x == x, x, x)", "where(c, x, y)", "maximum of equals", "float64 by complex128", "transpose twice",
+        "transpose thrice", "transpose nothing", "-x * -y", "x + -y", "-x + y", "x - -y", "reshape twice", "broadcast twice",
+        "broadcast nothing",
+    ],
     "complex128": ["-(-x)", "conjugate twice", "+x", "x + -y", "where(x == x, x, x)"],
     "int64": ["x * 1", "x + 0", "x - 0", "-(-x)", "invert twice", "bitwise_and of equals", "int64 by int64"],
     "bool": ["logical_not twice", "logical_and of equals", "bool by int32"],
@@ -204,5 +226,45 @@ def test_a_literal_of_a_loop_is_one_constant():
 
 
 def test_derivatives_get_shorter():
-    assert count(ft.grad(lambda x: np.sum(-(-x))), np.ones(4)) <= 1
+    assert count(ft.grad(lambda x: np.sum(fnp.negative(fnp.negative(x)))), np.ones(4)) <= 1
     assert count(ft.grad(lambda x: np.sum(fnp.transpose(fnp.transpose(x)) * 1.0)), np.ones((2, 3))) <= 3
+
+
+# Seen by the user
+
+
+def test_every_stage_can_be_printed():
+    def f(x):
+        for _ in range(60):
+            x = fnp.negative(fnp.negative(x)) * 2 + fnp.logaddexp.reduce(x, axis=0)
+        return x
+
+    lowered = ft.jit(f).lower(np.ones((4, 5)))
+    for stage in STAGES[:-2]:
+        assert lowered.as_text(stage)
+    assert "neg" in lowered.as_text("jaxpr")
+    assert "neg" not in lowered.as_text("drop_dead")
+    assert "logsumexp" in lowered.as_text("simplified")
+    assert "logsumexp" not in lowered.as_text("expanded")
+    assert "60 periods of" in lowered.as_text("rolled")
+    assert lowered.as_text("loops").count("as before") > 10
+    with pytest.raises(ft.errors.ArgumentError, match="stage must be one of"):
+        lowered.as_text("tokens")
+
+
+def test_explain_prints_each_pass_with_its_time():
+    text = ft.explain(lambda x: np.exp(fnp.negative(fnp.negative(x))) * 2.0 + 1.0)(np.ones(50))
+    for name in ("trace", "simplify", *[make.__name__ for make in SIMPLIFICATIONS], "expand", "roll", "fuse"):
+        (row,) = [row for row in text.splitlines() if row.split()[:1] == [name]]
+        assert row.endswith(" ms")
+    assert "1 kernel, called 1 time, between 0 NumPy steps" in text
+
+
+def test_a_function_tells_its_traces_and_compiles():
+    f = ft.jit(lambda x: np.exp(x) if np.sum(x) > 0 else x, compile="now")
+    for x in (np.ones(3), -np.ones(3), np.ones(4)):
+        f(x)
+    rows = f.explain().splitlines()
+    assert sum("traced" in row and "new signature" in row and row.endswith(" ms") for row in rows) == 2
+    assert sum("traced" in row and "a guard had a new outcome" in row and row.endswith(" ms") for row in rows) == 1
+    assert sum("compile='now'" in row and row.endswith(" ms") for row in rows) == 3

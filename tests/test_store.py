@@ -230,13 +230,13 @@ def test_shared_functions_are_loaded(folder, monkeypatch):
     def f(x):
         return np.sum(np.sin(x) * np.cos(x) * np.tan(x) * np.exp(x) * np.log(x) * np.tanh(x)), x.max()
 
-    want = ft.jit(f, compile="now")(Y)
+    ft.jit(f, compile="now")(Y)
     forget()
     monkeypatch.setattr(engine, "shared", {})
     monkeypatch.setattr(service, "_compile", lambda kernels: pytest.fail("compiled"))
     g = ft.jit(f, compile="now")
-    with ft.no_compile():
-        assert g(Y) == want
+    with ft.no_compile():  # another size: another program of the same kernels
+        np.testing.assert_allclose(g(Y[:400]), f(Y[:400]), rtol=1e-13)
     assert "came from the store" in g.explain()
     lost = [p for p in objects(folder) if p.name in [text_key(name) for name in engine.shared]]
     assert lost
@@ -245,7 +245,7 @@ def test_shared_functions_are_loaded(folder, monkeypatch):
     forget()
     monkeypatch.setattr(engine, "shared", {})
     with ft.no_compile(), pytest.raises(ft.errors.CompilationForbiddenError):
-        ft.jit(f, compile="now")(Y)
+        ft.jit(f, compile="now")(Y[:300])
 
 
 def test_hot_tier_takes_stored_kernels_at_its_second_call(folder):
@@ -256,11 +256,10 @@ def test_hot_tier_takes_stored_kernels_at_its_second_call(folder):
             x = x * y if k % 2 else x + y
         return x
 
-    x = np.ones(10)
-    ft.jit(f, compile="now")(x, x)
+    ft.jit(f, compile="now")(Y, Y)
     forget()
-    g, before = ft.jit(f), dict(service.counts)
-    assert not [g(x, x) for _ in range(1)] == []
+    g, before, x = ft.jit(f), dict(service.counts), np.ones(100)
+    g(x, x)
     assert service.counts == before
     g(x, x)
     assert service.counts == before | {"stored": before["stored"] + 1}
@@ -361,7 +360,7 @@ def test_prunes_what_was_used_least_recently(folder):
     store.prune(1)
     assert store.size <= 1 << 20
     left = [store.has(name) for name in names]
-    assert left == [True] * 7 + [False] * 12 + [True]
+    assert left == [True] * 6 + [False] * 13 + [True]
     store.clear()
     assert store.size == 0
     assert [p.name for p in folder.iterdir()] == ["pruned"]
@@ -398,8 +397,8 @@ def test_what_dead_writers_left_is_deleted(folder):
     ("given_", "path"), [("", ""), ("0", ""), ("off", ""), ("/a/b", os.path.abspath("/a/b")), ("here", os.path.abspath("here"))]
 )
 def test_environment(given_, path):
-    code = "import ftrans as ft; print(repr(ft.config.cache_dir), ft.config.cache_megabytes, ft.kernel_store.path == ft.config.cache_dir)"
-    assert script(code, FTRANS_CACHE_DIR=given_, FTRANS_CACHE_SIZE="12.5").split() == [repr(path), "12.5", "True"]
+    code = "import ftrans as ft; print(repr(ft.config.cache_dir), ft.config.cache_megabytes, repr(ft.kernel_store.path))"
+    assert script(code, FTRANS_CACHE_DIR=given_, FTRANS_CACHE_SIZE="12.5").split() == [repr(path), "12.5", repr(path)]
 
 
 def test_default_directory():
@@ -463,10 +462,8 @@ def test_helper_writes_to_the_store(tmp_path):
         f = ft.jit(lambda x: (x * x + x * 3 - x).sum())
         x = np.arange(1000.0)
         start = time.monotonic()
-        while "the helper" not in f.explain().replace("from the helper process;", "") or "came from" not in f.explain():
+        while "came from" not in f.explain():
             f(x)
-            if "came from" in f.explain():
-                break
             assert time.monotonic() - start < 60
         print(f.explain().count("came from the helper process"), f.explain().count("came from the store"))
     """
@@ -531,7 +528,9 @@ def test_addresses_constants_data_and_jump_tables():
         @pointers = internal constant [2 x ptr] [ptr @first, ptr @second]
         declare double @fmod(double, double)
         declare double @unknown.function(double)
-        define double @first(double %x) { ret double %x }
+        define double @first(double %x) {
+          ret double %x
+        }
         define double @second(double %x) {
           %r = call double @fmod(double %x, double 2.5)
           ret double %r
@@ -566,6 +565,7 @@ def test_addresses_constants_data_and_jump_tables():
         }
     """
     names = ["chosen", "count", "far"]
+    text = textwrap.dedent(text)
     binary = generate.generator().binary(text, names)
     assert binary.imports == ["fmod"]
     assert link.unpacked(binary.packed()) == binary

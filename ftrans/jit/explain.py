@@ -1,7 +1,7 @@
 """See what jit makes of a function: `f.lower(x).as_text("jaxpr" | "simplified" | ... | "llvm")`, `ft.explain(f)(x)`, `f.explain()`.
 
-Passes, in order, each a function that can be called alone: trace, simplify (in one walk: share_repeated, fold_constants, drop_widening,
-apply_identities, drop_dead), expand, roll, fuse, compile.
+Passes, in order, each a function that can be called alone: trace, simplify (in one walk: share_repeated, fold_constants,
+drop_widening, apply_identities, drop_dead), expand, roll, fuse, compile.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ class Lowered:
     def as_text(self, stage: str = "jaxpr") -> str:
         """The program after a stage.
 
-        "jaxpr": as traced. "share_repeated", "fold_constants", "drop_widening", "apply_identities", "drop_dead": after these passes of
-        simplify, one after the other. "simplified": after all in one walk, again and again where one makes work for another.
+        "jaxpr": as traced. "share_repeated", "fold_constants", "drop_widening", "apply_identities", "drop_dead": after these passes
+        of simplify, one after the other. "simplified": after all in one walk, which finds what one makes possible for another.
         "expanded": with operations replaced by what can be fused. "rolled": the runs that unrolled loops leave, and each different
         piece. "loops": the kernels as readable loops between the NumPy steps. "llvm": the code of the kernels.
         """
@@ -69,7 +69,8 @@ class Lowered:
         if stage == "rolled":
             return self.rolled()
         if stage == "loops":
-            return "\n".join([describe(item) for item in self.plan])
+            seen: set[Any] = set()
+            return "\n".join([describe(item, seen) for item in self.plan])
         if stage == "llvm":
             return "\n".join([service.compile(k).llvm for k in fuse.kernels(self.plan)])
         raise ArgumentError(at_line(f"as_text: stage must be one of {STAGES}, got {stage!r}"))
@@ -84,7 +85,7 @@ class Lowered:
         return "\n".join(rows)
 
     def passes(self) -> str:
-        """A row for each pass: what it left, in how many milliseconds (nothing to speak of where an equal jaxpr had been through it)."""
+        """A row for each pass: what it left, in how many milliseconds (none where an equal jaxpr had been through it)."""
         size = len(self.jaxpr.eqns)
         rows = [("trace", f"{size} equations", self.milliseconds["trace"])]
         rows.append(("simplify", f"{len(self.simplified.eqns)} equations", self.milliseconds["simplify"]))
@@ -143,11 +144,15 @@ def counted(n: int, what: str) -> str:
     return f"{n} {what}{'s' * (n != 1)}"
 
 
-def describe(item: Any) -> str:
-    """One item of a plan as text."""
-    if isinstance(item, Group):
-        return f"kernel of {len(item.eqns)} equations, sizes {list(item.nest.sizes)}:\n" + indent(print_code(item.kernel))
-    return f"numpy: {item.op!r}"
+def describe(item: Any, seen: set[Any]) -> str:
+    """One item of a plan as text; the loops of a kernel are printed once."""
+    if not isinstance(item, Group):
+        return f"numpy: {item.op!r}"
+    head = f"kernel of {len(item.eqns)} equations, sizes {list(item.nest.sizes)}"
+    if item.kernel in seen:
+        return f"{head}, as before"
+    seen.add(item.kernel)
+    return f"{head}:\n" + indent(print_code(item.kernel))
 
 
 def indent(text: str) -> str:
@@ -198,7 +203,7 @@ def explain(fun: Callable[..., Any]) -> Callable[..., str]:
         analysis = lowered.cost_analysis()
         gain, price = analysis["gain per call"], analysis["price"]
         kernels = fuse.kernels(lowered.plan)
-        new = [k for k in kernels if not service.is_compiled(k)]
+        new = [k for k in kernels if not service.is_available(k)]
         milliseconds = [service.compile(k).milliseconds for k in kernels]
         parts = [
             f"jit({jitted.__name__})",
@@ -209,6 +214,7 @@ def explain(fun: Callable[..., Any]) -> Callable[..., str]:
             f"after fuse: {counted(len(kernels), 'kernel')}, {sum([not isinstance(i, Group) for i in lowered.plan])} NumPy steps",
             lowered.as_text("loops"),
             f"compile: {len(new)} of {len(kernels)} kernels were new; {sum(milliseconds):.1f} ms in all",
+            f"this process so far: {service.summary()}",
             f"break-even: a call gains {gain * 1e6:.2f} µs by the cost model, compiling its kernels costs {price * 1e3:.1f} ms"
             + (f", so they are requested after {calls_to(gain, price)} calls" if gain > 0 else ", so NumPy keeps running"),
             report(jitted),

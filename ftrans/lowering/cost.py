@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from ..core.jaxpr import Eqn, Jaxpr
 from .loops import Code, Kernel
 from .tape import KernelStep
@@ -53,6 +55,19 @@ RUNNING = {
 
 SPECIAL_CALL = {"dot_general": 1.3e-6, "gather": 4.0e-6, "scatter": 4.8e-6, "put": 1.1e-6, "concatenate": 0.9e-6, "cumsum": 0.8e-6}
 """NumPy steps that take longer than CALL to begin."""
+
+HALF = (12.0, 0.3)
+"""The same for any operation on float16, NumPy and a kernel: NumPy converts every element with scalar code."""
+
+COMPLEX = {
+    "exp": (21.0, 5.0), "log": (73.0, 5.5), "log2": (75.0, 6.0), "log10": (75.0, 6.0), "sqrt": (28.0, 1.5), "sin": (44.0, 6.0),
+    "cos": (44.0, 6.0), "tan": (44.0, 5.5), "sinh": (44.0, 6.0), "cosh": (44.0, 6.0), "tanh": (44.0, 5.5), "div": (5.5, 0.7),
+    "reciprocal": (5.5, 0.7), "sign": (15.0, 1.0), "abs": (1.0, 0.6), "int_pow": (10.0, 0.3),
+}  # fmt: skip
+"""The same for complex numbers."""
+
+INTEGER = {"floor_divide": (5.7, 0.9), "remainder": (5.7, 0.9), "fmod": (4.0, 0.9)}
+"""The same for integers."""
 
 TRANSCENDENTAL = frozenset(ELEMENT) - {
     "copysign", "div", "floor_divide", "fmod", "reciprocal", "remainder", "select", "sign", "sqrt",
@@ -104,11 +119,29 @@ def size_of(j: Jaxpr, v: int) -> int:
 
 def element_cost(eqn: Eqn, j: Jaxpr, column: int) -> float:
     """Seconds that a function of the table takes for all its elements; column 0 for NumPy, 2 for kernels."""
-    nanoseconds = ELEMENT.get(eqn.op.name) or RUNNING.get(eqn.op.name)
-    if nanoseconds is None:
-        return 0.0
     out = j.avals[eqn.outs[0]]
-    return 1e-9 * nanoseconds[column + (out.dtype.itemsize > 4)] * out.size
+    running = RUNNING.get(eqn.op.name)
+    if running is not None or not eqn.ins:
+        return 1e-9 * running[column] * out.size if running is not None else 0.0
+    return 1e-9 * nanoseconds(eqn.op.name, j.avals[eqn.ins[0]].dtype)[column > 0] * out.size
+
+
+def nanoseconds(name: str, dtype: np.dtype[Any]) -> tuple[float, float]:
+    """What an elementwise operation takes for an element of a dtype beyond reading and writing: NumPy, a kernel."""
+    if dtype.kind == "c":
+        return COMPLEX.get(name, (0.0, 0.0))
+    if dtype.kind in "iu" and name in INTEGER:
+        return INTEGER[name]
+    known = ELEMENT.get(name, (0.0,) * 4)
+    if dtype.name == "float16":
+        return known[0] + HALF[0], known[2] + HALF[1]
+    return known[dtype.itemsize > 4], known[2 + (dtype.itemsize > 4)]
+
+
+def worth_a_kernel(name: str, dtype: np.dtype[Any]) -> bool:
+    """Whether a kernel computes the operation alone much faster than NumPy."""
+    in_numpy, in_kernel = nanoseconds(name, dtype)
+    return name in TRANSCENDENTAL or in_numpy > 2 * in_kernel + 2
 
 
 def rows(eqn: Eqn, j: Jaxpr) -> int:

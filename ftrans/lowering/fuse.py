@@ -28,7 +28,7 @@ from ..core.reads import Read
 from ..ops.indexing import Index, walked
 from ..ops.structural import Broadcast, Reshape, Transpose
 from .builder import Text, TextBuilder
-from .cost import TRANSCENDENTAL
+from .cost import TRANSCENDENTAL, worth_a_kernel
 from .group import Group, Maker, operand_names
 from .loops import ITEMSIZE, Code, foldable
 from .nest import Dims
@@ -256,7 +256,9 @@ class Planner:
         folded = {self.resolve(eqn.ins[0], self.avals[eqn.ins[0]].shape)[0] for eqn, _ in self.reductions}
         for key, eqns in list(self.points.items()):
             (eqn,) = eqns if len(eqns) == 1 else (None,)
-            if eqn is not None and eqn.op.name not in TRANSCENDENTAL and eqn.outs[0] not in folded:
+            if eqn is None or eqn.outs[0] in folded:
+                continue
+            if not worth_a_kernel(eqn.op.name, self.avals[eqn.ins[0]].dtype):
                 del self.points[key], self.home[eqn.outs[0]]
                 self.steps.append((key[1], self.number[eqn.outs[0]], eqn))
         self.steps.sort(key=lambda step: step[:2])

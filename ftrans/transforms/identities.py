@@ -17,10 +17,7 @@ import numpy as np
 
 from ..core.aval import Aval
 from ..core.primitive import Primitive, infer
-from ..ops.elementwise import (
-    Abs, Add, BitwiseAnd, BitwiseOr, Ceil, Conjugate, Div, Floor, Fmax, Fmin, IntPow, Invert, LogicalAnd, LogicalNot, LogicalOr,
-    Maximum, Minimum, Mul, Neg, Positive, Rint, Select, Sign, Square, Sub, Trunc,
-)  # fmt: skip
+from ..ops import elementwise as ops
 from ..ops.structural import Convert, Transpose, Weaken
 
 Found = int | tuple[Primitive, tuple[int, ...]] | None
@@ -37,7 +34,7 @@ def operand(em: Any, v: int, kind: type) -> int | None:
 
 def negated(em: Any, v: int, out: Aval) -> int | None:
     """x where v is -x, of a dtype in which negating before or after a conversion to that of `out` is the same."""
-    x = operand(em, v, Neg)
+    x = operand(em, v, ops.Neg)
     if x is None:
         return None
     dtype = em.avals[x].dtype
@@ -70,7 +67,7 @@ def of_mul(em: Any, op: Any, ins: tuple[int, ...], out: Aval) -> Found:
     if x in em.ones and em.avals[y] is out:
         return y
     if x == y:
-        return fits(em, Square(), (x,), out) if out.dtype.kind in "iuf" else None
+        return fits(em, ops.Square(), (x,), out) if out.dtype.kind in "iuf" else None
     left, right = negated(em, x, out), negated(em, y, out)
     return fits(em, op, (left, right), out) if left is not None and right is not None else None
 
@@ -86,37 +83,42 @@ def of_div(em: Any, op: Any, ins: tuple[int, ...], out: Aval) -> Found:
     if isinstance(value, float | np.floating) and value and math.isfinite(value):
         mantissa, exponent = math.frexp(value)
         if abs(mantissa) == 0.5 and abs(exponent) < EXACT_POWERS:
-            return fits(em, Mul(), (x, em.literal(type(value)(1 / value), em.avals[y])), out)
+            return fits(em, ops.Mul(), (x, em.literal(type(value)(1 / value), em.avals[y])), out)
     return None
+
+
+def is_zero(em: Any, v: int, out: Aval, sign: int) -> bool:
+    """Whether v is a literal 0 whose addition (sign -1) or subtraction (sign 1) changes no result of this dtype."""
+    value = number(em, v)
+    if value is None or value != 0:
+        return False
+    return out.dtype.kind in "iu" or (out.dtype.kind == "f" and math.copysign(1, value) == sign)
 
 
 def of_add(em: Any, op: Any, ins: tuple[int, ...], out: Aval) -> Found:
     """x + -0.0 = x; i + 0 = i; x + -y = x - y."""
     x, y = ins
     for here, there in ((x, y), (y, x)):
-        value = number(em, there)
-        if value is not None and value == 0 and em.avals[here] is out:
-            if out.dtype.kind in "iu" or (out.dtype.kind == "f" and math.copysign(1, value) < 0):
-                return here
+        if em.avals[here] is out and is_zero(em, there, out, -1):
+            return here
         minus = negated(em, there, out)
         if minus is not None:
-            return fits(em, Sub(), (here, minus), out)
+            return fits(em, ops.Sub(), (here, minus), out)
     return None
 
 
 def of_sub(em: Any, op: Any, ins: tuple[int, ...], out: Aval) -> Found:
     """x - 0 = x; x - -y = x + y."""
     x, y = ins
-    value = number(em, y)
-    if value is not None and value == 0 and out.dtype.kind in "iuf" and math.copysign(1, value) > 0:
+    if is_zero(em, y, out, 1):
         return same(em, x, out)
     minus = negated(em, y, out)
-    return fits(em, Add(), (x, minus), out) if minus is not None else None
+    return fits(em, ops.Add(), (x, minus), out) if minus is not None else None
 
 
 def of_neg(em: Any, op: Any, ins: tuple[int, ...], out: Aval) -> Found:
     """--x = x."""
-    x = operand(em, ins[0], Neg)
+    x = operand(em, ins[0], ops.Neg)
     return None if x is None else same(em, x, out)
 
 
@@ -124,7 +126,7 @@ def even(em: Any, op: Any, ins: tuple[int, ...], out: Aval) -> Found:
     """|-x| = ||x|| = |x|, and the same of squares, of real and signed numbers."""
     if em.avals[ins[0]].dtype.kind not in "if":
         return None
-    for kind in (Neg, Abs):
+    for kind in (ops.Neg, ops.Abs):
         x = operand(em, ins[0], kind)
         if x is not None:
             return fits(em, op, (x,), out)
@@ -158,7 +160,7 @@ def of_power(em: Any, op: Any, ins: tuple[int, ...], out: Aval) -> Found:
     """x**1 = x of real numbers; i**2 = square(i) of integers: of floats NumPy's power rounds in its own way."""
     if op.n == 1:
         return same(em, ins[0], out) if out.dtype.kind != "c" else None
-    return fits(em, Square(), ins, out) if op.n == 2 and out.dtype.kind in "iu" else None
+    return fits(em, ops.Square(), ins, out) if op.n == 2 and out.dtype.kind in "iu" else None
 
 
 def of_equal(em: Any, op: Any, ins: tuple[int, ...], out: Aval) -> Found:
@@ -208,10 +210,10 @@ def of_transpose(em: Any, op: Any, ins: tuple[int, ...], out: Aval) -> Found:
 
 
 RULES: dict[type, Rule] = {
-    Mul: of_mul, Div: of_div, Add: of_add, Sub: of_sub, Neg: of_neg, Abs: even, Square: even, IntPow: of_power, Positive: nothing,
-    Floor: idempotent, Ceil: idempotent, Rint: idempotent, Trunc: idempotent, Sign: idempotent,
-    Conjugate: of_conjugate, Invert: involution, LogicalNot: involution, Select: of_select,
-    Maximum: of_equal, Minimum: of_equal, Fmax: of_equal, Fmin: of_equal, LogicalAnd: of_equal, LogicalOr: of_equal,
-    BitwiseAnd: of_equal, BitwiseOr: of_equal, Convert: of_convert, Transpose: of_transpose,
+    ops.Mul: of_mul, ops.Div: of_div, ops.Add: of_add, ops.Sub: of_sub, ops.Neg: of_neg, ops.Abs: even, ops.Square: even, ops.IntPow: of_power, ops.Positive: nothing,
+    ops.Floor: idempotent, ops.Ceil: idempotent, ops.Rint: idempotent, ops.Trunc: idempotent, ops.Sign: idempotent,
+    ops.Conjugate: of_conjugate, ops.Invert: involution, ops.LogicalNot: involution, ops.Select: of_select,
+    ops.Maximum: of_equal, ops.Minimum: of_equal, ops.Fmax: of_equal, ops.Fmin: of_equal, ops.LogicalAnd: of_equal, ops.LogicalOr: of_equal,
+    ops.BitwiseAnd: of_equal, ops.BitwiseOr: of_equal, Convert: of_convert, Transpose: of_transpose,
 }  # fmt: skip
 """By the class of an operation what may be known of its result."""

@@ -41,7 +41,7 @@ class Generator:
     def binary(self, text: str, names: Sequence[str]) -> link.Binary:
         """The functions named of a module, as code to load."""
         with self.lock:
-            code = bytes(self.machine.emit_object(self.optimised(self.parsed(text, self.binding.create_context()))))
+            code = bytes(self.machine.emit_object(self.optimised(self.parsed(sectioned(text, ""), self.binding.create_context()))))
         return link.linked(link.ObjectFile(code), names) if link.SUPPORTED else link.Binary(code, -1, dict.fromkeys(names, 0))
 
     def binaries(self, modules: Sequence[tuple[str, str]]) -> list[link.Binary]:
@@ -80,16 +80,16 @@ class Generator:
         return module
 
     def free(self, manager: Any) -> None:
-        """Give back the memory of a pass manager. llvmlite 0.45 to 0.48 does not: it inherits a `_dispose` that does nothing from
-        ObjectRef before the one that works, and so keeps 75 KB for every module."""
+        """Give back the memory of a pass manager. llvmlite 0.50 does not: it inherits from ObjectRef a
+        `_dispose` that does nothing, before the one that works, and so keeps 75 KB for every module."""
         if type(manager)._dispose is self.binding.ffi.ObjectRef._dispose:
             self.binding.newpassmanagers.NewPassManager._dispose(manager)
             manager.detach()
 
 
 def sectioned(text: str, module: str) -> str:
-    """A module with each function in a section of its own, so that a linker can take those that another one uses."""
-    return DEFINITION.sub(rf'\1 section ".text.{module}.\2" {{', text)
+    """A module with each function in a section of its own, so that our linker can take those that another one uses."""
+    return DEFINITION.sub(rf'\1 section ".text.{module}.\2" {{', text) if link.SUPPORTED else text
 
 
 def generator() -> Generator:

@@ -177,6 +177,12 @@ def share(binaries: dict[str, Binary]) -> None:
         engine.share(name, binary)
 
 
+def summary() -> str:
+    """What this process has compiled and loaded, with the time it took."""
+    where = {"compiled": "compiled here", "loaded": "by the helper process", "stored": "loaded from the store"}
+    return ", ".join([f"{counts[k]} {text} ({spent[k]:.1f} ms)" for k, text in where.items()])
+
+
 counts = {"compiled": 0, "loaded": 0, "stored": 0}
 """How many kernels this process has compiled itself, got from its helper, loaded from the store."""
 

@@ -17,7 +17,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib.util
-import itertools
 import json
 import os
 import platform
@@ -44,6 +43,7 @@ MEGABYTE = 1 << 20
 BLOCK = 4096  # what a small file takes
 FRESH = 3600.0  # seconds in which a file is not marked as used again, in which nothing is deleted, after which a writer is dead
 KEEP = 0.75  # of the largest size, when it is exceeded
+ATTEMPTS = 3  # to write a file
 SHARE = 16  # a process looks at the size when it has written this part of it
 
 PACKAGE = str(Path(__file__).parents[2])
@@ -195,7 +195,6 @@ class KernelStore:
     def __init__(self) -> None:
         self.problem = ""
         self.written = 0  # bytes since the size was looked at
-        self.numbers = itertools.count()
         self.trusted: dict[str, bool] = {}
 
     def __repr__(self) -> str:
@@ -256,23 +255,34 @@ class KernelStore:
         if path is None or self.problem:
             return
         content = record.packed()
-        temporary = f"{path}.{os.getpid()}.{next(self.numbers)}"
-        try:
-            os.makedirs(self.path, mode=0o700, exist_ok=True)
-            os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-            with open(temporary, "xb") as file:
-                file.write(content)
-            os.replace(temporary, path)
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-            if not os.path.exists(path):  # else another process has kept it
-                self.problem = f"{self.path} cannot be written ({type(error).__name__}: {error})"
-            return
+        for _ in range(ATTEMPTS):
+            try:
+                self.put(path, content)
+                break
+            except FileNotFoundError:  # another process has deleted the folder, as it was empty
+                continue
+            except OSError as error:
+                if not os.path.exists(path):  # else another process has kept it
+                    self.problem = f"{self.path} cannot be written ({type(error).__name__}: {error})"
+                return
         self.written += max(len(content), BLOCK)
         if self.written > config.cache_megabytes * MEGABYTE / SHARE or self.is_due():
             self.written = 0
             self.prune()
+
+    def put(self, path: str, content: bytes) -> None:
+        """Write a file, in full or not at all."""
+        temporary = f"{path}.{os.urandom(6).hex()}"
+        os.makedirs(self.path, mode=0o700, exist_ok=True)
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        try:
+            with open(temporary, "xb") as file:
+                file.write(content)
+            os.replace(temporary, path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
 
     def file(self, key: str | None) -> str | None:
         """The file of this name, or None where nothing is kept."""

@@ -69,11 +69,12 @@ def expm1_reduced(f: Real, x: str) -> tuple[str, str, str]:
     return p, f.add(f.sub(r, p), second), k
 
 
-def exp_reduced(f: Real, x: str) -> tuple[str, str]:
-    """x = k ln 2 + r -> (exp(r) - 1, k), good to an ulp of exp(r)."""
+def exp_reduced(f: Real, x: str, tail: str = "") -> tuple[str, str]:
+    """x (+ tail) = k ln 2 + r -> (exp(r) - 1, k), good to an ulp of exp(r)."""
     c = EXPONENTIAL[f.format.name]
     k_real, k, _ = f.round_to_int(x, INV_LN2)
-    r = f.fma(k_real, f.const(-c.ln2_low), f.fma(k_real, f.const(-c.ln2_high), x))
+    r = f.fma(k_real, f.const(-c.ln2_high), x)
+    r = f.fma(k_real, f.const(-c.ln2_low), f.add(r, tail) if tail else r)
     return f.fma(f.mul(r, r), f.horner(r, c.quotient), r), k
 
 

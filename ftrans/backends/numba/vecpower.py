@@ -7,7 +7,7 @@ Polynomials called "Chebyshev" were fitted by mpmath.chebyfit on the interval na
 from __future__ import annotations
 
 from .real import INF, NAN, Real
-from .vecexp import LN2, LN2_REST, expm1_reduced
+from .vecexp import LN2, LN2_REST, exp_reduced
 from .veclog import mantissa
 
 ATANH_REST = (
@@ -45,9 +45,9 @@ def _log_twice_precise(f: Real, x: str) -> tuple[str, str]:
     big, big_tail = _two_product(f, k, f.const(LN2))
     low = f.add(f.add(third_tail, f.add(s_tail, s_tail)), f.fma(k, f.const(LN2_REST), big_tail))
     first = f.add(big, main)
-    error = f.two_sum_tail(big, main, first)
+    error = f.add(f.sub(big, first), main)  # exact, since |big| > |main| or big = 0
     second = f.add(first, third)
-    error = f.add(error, f.two_sum_tail(first, third, second))
+    error = f.add(error, f.add(f.sub(first, second), third))
     tail = f.add(f.add(error, low), higher)
     total = f.add(second, tail)
     return total, f.add(f.sub(second, total), tail)
@@ -57,33 +57,33 @@ def power(f: Real, x: str, y: str) -> str:
     """exp(y log|x|) with the logarithm and the product in two doubles; then C's rules for signs, zeros, inf and nan."""
     size = f.absolute(x)
     high, low = _log_twice_precise(f, size)
+    high = log_of_edges(f, size, high)
     product, product_tail = _two_product(f, y, high)
     product_tail = f.fma(y, low, product_tail)
     clamped = f.clamp(product, -746.0, 710.0)
     product_tail = f.select(f.compare("oeq", clamped, product), product_tail, f.const(0.0))
-    p, tail, k = expm1_reduced(f, clamped)
-    one = f.add(p, f.const(1.0))
-    one_tail = f.add(f.sub(p, f.sub(one, f.const(1.0))), tail)
-    value = f.add(one, f.fma(one, product_tail, one_tail))
-    return power_edges(f, x, y, size, f.scaled(value, k))
+    p, k = exp_reduced(f, clamped, product_tail)
+    return power_edges(f, x, y, size, f.scaled(f.add(p, f.const(1.0)), k))
+
+
+def log_of_edges(f: Real, size: str, logarithm: str) -> str:
+    """The logarithm of |x|, also at 0, inf and nan."""
+    logarithm = f.select(f.compare("oeq", size, f.const(0.0)), f.const(-INF), logarithm)
+    return f.select(f.compare("ueq", size, f.const(INF)), size, logarithm)
 
 
 def power_edges(f: Real, x: str, y: str, size: str, value: str) -> str:
-    zero, one, inf = f.const(0.0), f.const(1.0), f.const(INF)
-    either = f.either(f.compare("oeq", size, zero), f.compare("oeq", size, inf))
-    extreme = f.either(either, f.compare("oeq", f.absolute(y), inf))
-    grows = f.differ(f.compare("olt", size, one), f.compare("ogt", y, zero))
-    value = f.select(extreme, f.select(grows, inf, zero), value)
-    value = f.select(f.compare("oeq", size, one), one, value)
+    """exp(y log|x|) with the sign of the power, and where it is nan but must not be, or must be and is not."""
+    one = f.const(1.0)
     half = f.mul(y, f.const(0.5))
     whole = f.compare("oeq", f.trunc(y), y)
     odd = f.both(whole, f.compare("one", f.trunc(half), half))
     value = f.select(odd, f.copysign(value, x), value)
-    negative = f.both(f.compare("olt", x, zero), f.compare("olt", size, inf))
+    negative = f.both(f.compare("olt", x, f.const(0.0)), f.compare("olt", size, f.const(INF)))
     value = f.select(f.both(negative, f.opposite(whole)), f.const(NAN), value)
-    value = f.select(f.compare("uno", x, y), f.const(NAN), value)
-    certain = f.either(f.compare("oeq", y, zero), f.compare("oeq", x, one))
-    return f.select(certain, one, value)
+    unit = f.both(f.compare("oeq", size, one), f.compare("oeq", f.absolute(y), f.const(INF)))
+    certain = f.either(f.compare("oeq", y, f.const(0.0)), f.compare("oeq", x, one))
+    return f.select(f.either(unit, certain), one, value)
 
 
 # ---- roots -----------------------------------------------------------------------------------------------------------

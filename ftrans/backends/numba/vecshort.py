@@ -13,7 +13,7 @@ from .real import INF, MAGIC, NAN, Real
 from .veccircle import PI_2
 from .vecexp import INV_LN2, LN2
 from .veclog import SQRT_HALF_BITS, log_edges
-from .vecpower import power_edges
+from .vecpower import log_of_edges, power_edges
 
 EXP_Q = (
     2.4859580370116966e-05, 0.00019899276107118009, 0.0013888854047035496, 0.00833329848117442, 0.04166666671898665,
@@ -105,7 +105,7 @@ def arctanh(f: Real, x: str) -> str:
 
 def power(f: Real, x: str, y: str) -> str:
     size = f.absolute(x)
-    return power_edges(f, x, y, size, _exp(f, f.mul(y, _log(f, size))))
+    return power_edges(f, x, y, size, _exp(f, f.mul(y, log_of_edges(f, size, _log(f, size)))))
 
 
 def _circular(f: Real, x: str, shift: int) -> str:
