@@ -210,10 +210,11 @@ def of_transpose(em: Any, op: Any, ins: tuple[int, ...], out: Aval) -> Found:
 
 
 RULES: dict[type, Rule] = {
-    ops.Mul: of_mul, ops.Div: of_div, ops.Add: of_add, ops.Sub: of_sub, ops.Neg: of_neg, ops.Abs: even, ops.Square: even, ops.IntPow: of_power, ops.Positive: nothing,
-    ops.Floor: idempotent, ops.Ceil: idempotent, ops.Rint: idempotent, ops.Trunc: idempotent, ops.Sign: idempotent,
-    ops.Conjugate: of_conjugate, ops.Invert: involution, ops.LogicalNot: involution, ops.Select: of_select,
-    ops.Maximum: of_equal, ops.Minimum: of_equal, ops.Fmax: of_equal, ops.Fmin: of_equal, ops.LogicalAnd: of_equal, ops.LogicalOr: of_equal,
-    ops.BitwiseAnd: of_equal, ops.BitwiseOr: of_equal, Convert: of_convert, Transpose: of_transpose,
+    ops.Mul: of_mul, ops.Div: of_div, ops.Add: of_add, ops.Sub: of_sub, ops.Neg: of_neg, ops.Abs: even, ops.Square: even,
+    ops.IntPow: of_power, ops.Positive: nothing, ops.Select: of_select, Convert: of_convert, Transpose: of_transpose,
+    ops.Conjugate: of_conjugate, ops.Invert: involution, ops.LogicalNot: involution,
+    **dict.fromkeys([ops.Floor, ops.Ceil, ops.Rint, ops.Trunc, ops.Sign], idempotent),
+    **dict.fromkeys([ops.Maximum, ops.Minimum, ops.Fmax, ops.Fmin], of_equal),
+    **dict.fromkeys([ops.LogicalAnd, ops.LogicalOr, ops.BitwiseAnd, ops.BitwiseOr], of_equal),
 }  # fmt: skip
 """By the class of an operation what may be known of its result."""
