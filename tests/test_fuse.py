@@ -237,3 +237,18 @@ def test_complex_operands_are_not_expanded():
     z = np.array([0.5 + 1j, -2j])
     j = ft.make_jaxpr(lambda z: fnp.logaddexp.reduce(z))(z).jaxpr
     assert [eqn.op.name for eqn in expanded(j).eqns] == ["logsumexp"]
+
+
+def test_copies_are_not_made_where_kernels_read_the_original():
+    def f(x):
+        y = x.copy()
+        y[1:-1] = x[1:-1] * 0.5 + np.copy(x)[2:]
+        return y, (x + 1.0).copy() * 2.0
+
+    assert "copy" not in ft.jit(f).lower(X).as_text("loops")
+    agree(f, X, rtol=0)
+    agree(f, np.asfortranarray(X), rtol=0)
+    before = X.copy()
+    out = ft.jit(lambda x: np.copy(x), compile="now")(X)
+    out[:] = 0.0
+    np.testing.assert_array_equal(X, before)

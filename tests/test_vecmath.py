@@ -5,8 +5,9 @@ import math
 import mpmath
 import numpy as np
 import pytest
-from test_kernels import OPS, elementwise, reference
+from test_kernels import OPS, Op, elementwise, reference
 
+from ftrans import jit
 from ftrans.backends.numba import vecmath
 
 LIMIT = 2.0
@@ -199,3 +200,73 @@ def test_random_bit_patterns(name):
 
 def test_every_routine_has_ranges():
     assert set(vecmath.ROUTINES) <= set(RANGES) | set(PAIRS)
+
+
+WIDE_SINGLE = {
+    "erf": np.vectorize(math.erf, otypes=[float]),
+    "erfc": np.vectorize(math.erfc, otypes=[float]),
+    "expit": lambda x: 1 / (1 + np.exp(-x)),
+    "log1pexp": lambda x: np.logaddexp(x, 0),
+}
+
+
+@pytest.mark.parametrize("name", sorted(set(vecmath.ROUTINES) - {"logaddexp", "logaddexp2"}))
+def test_single_precision_everywhere(name):
+    """Every kind of float32, and those near 1 and 0, against NumPy's float64."""
+    rng, count = np.random.default_rng(2), 1 << 12 if name in ("erf", "erfc") else 1 << 17
+    parts = [rng.integers(0, 2**32, count, dtype=np.uint32).view(np.float32)]
+    parts += [rng.uniform(-size, size, count).astype(np.float32) for size in (0.5, 2, 10, 110)]
+    x = np.concatenate([*parts, (1 + rng.uniform(-(2.0**-5), 2.0**-5, count)).astype(np.float32)])
+    arguments = [np.abs(x) if name == "power" else x, rng.permutation(x)] if name in PAIRS else [x]
+    got = elementwise({name: (OPS[name], len(arguments))}, "float32", arguments)[name].astype(np.float64)
+    with np.errstate(all="ignore"):
+        exact = (WIDE_SINGLE.get(name) or reference(name))(*[x.astype(np.float64) for x in arguments])
+        ulp = np.maximum(2.0 ** (np.floor(np.log2(np.abs(exact))) - 23), 2.0**-149)
+        too_large = (np.abs(exact) >= 2.0**128 - 2.0**103) & (np.abs(got) >= 2.0**128 - 2.0**104)
+        fine = (np.abs(got - exact) <= LIMIT * ulp) | (got == exact) | np.isnan(got) & np.isnan(exact) | too_large
+    assert fine.all(), [[values[~fine][:5] for values in arguments], got[~fine][:5], exact[~fine][:5]]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("n", [2, 3, 4, 5, 7, 16, 63, -1, -2, -3, -5, -16])
+def test_integer_powers(n, dtype):
+    info, rng = np.finfo(dtype), np.random.default_rng(abs(n))
+    largest = math.log(float(info.max)) / abs(n)
+    x = np.exp(np.concatenate([rng.uniform(-0.7, 0.7, SAMPLES), rng.uniform(-0.95 * largest, 0.97 * largest, SAMPLES)]))
+    x = (x * rng.choice([-1, 1], x.size)).astype(dtype)
+    got = elementwise({"power": (Op("power", lambda b, x: b.ipow(x, n)), 1)}, dtype, [x])["power"]
+    with mpmath.workprec(200):
+        for argument, value in zip(x.tolist(), got.tolist(), strict=True):
+            truth = mpmath.mpf(argument) ** n
+            exponent = max(int(mpmath.frexp(abs(truth))[1]), info.minexp + 1)
+            assert abs(mpmath.mpf(value) - truth) <= LIMIT * mpmath.mpf(2) ** (exponent - 1 - info.nmant), (argument, n)
+    x = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1.0, -1.0, float(info.max), float(info.tiny)], dtype)
+    got = elementwise({"power": (Op("power", lambda b, x: b.ipow(x, n)), 1)}, dtype, [x])["power"]
+    with np.errstate(all="ignore"):
+        expected = np.power(x, n)
+    assert np.array_equal(got, expected, equal_nan=True)
+    assert np.array_equal(np.signbit(got[x == x]), np.signbit(expected[x == x]))
+
+
+@pytest.mark.parametrize("n", [-0.5, 0.5, 1.5])
+def test_half_integer_powers(n):
+    x = np.concatenate([np.exp(np.random.default_rng(0).uniform(-700, 450, 1000)), [0.0, -0.0, np.inf, -np.inf, np.nan, -1.0, 5e-324]])
+    with np.errstate(all="ignore"):
+        got, expected = jit(lambda x: -np.power(x, n), compile="now")(x), -np.power(x, n)
+        near = np.abs(got - expected) <= 2 * np.spacing(np.abs(expected))
+    assert (near | (got == expected) & (np.signbit(got) == np.signbit(expected)) | np.isnan(got) & np.isnan(expected)).all()
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_scaling_is_the_same_with_and_without_ldexp(dtype, monkeypatch):
+    """Processors without AVX-512 multiply twice: the same bits."""
+    x = np.concatenate([np.random.default_rng(0).uniform(-760, 720, 4001), [np.inf, -np.inf, np.nan, 0.0]]).astype(dtype)
+    with_ldexp = elementwise({"exp": (OPS["exp"], 1)}, dtype, [x])["exp"]
+    other = not vecmath.scales()
+    monkeypatch.setattr(vecmath, "scales", lambda: other)
+    vecmath.routine.cache_clear()
+    try:
+        fresh = elementwise({"exp": (Op("exp", lambda b, x: b.exp(b.negative(b.negative(x)))), 1)}, dtype, [x])["exp"]
+    finally:
+        vecmath.routine.cache_clear()
+    assert np.array_equal(with_ldexp, fresh, equal_nan=True)

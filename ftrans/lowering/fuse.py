@@ -59,8 +59,6 @@ def tries_to_lower(op: Primitive, avals: tuple[Aval, ...], out: Aval) -> bool:
     if op.lower is None or op.multiple or out.dtype_name not in ITEMSIZE:
         return False
     dtypes = operand_names(op, avals)
-    if any([a.weak and a.dtype.kind == "i" and d[0] in "iu" and d != "int64" for a, d in zip(avals, dtypes, strict=True)]):
-        return False  # NumPy looks whether Python's int fits
     if any([d not in ITEMSIZE for d in dtypes]) or any([a.dtype_name not in ITEMSIZE for a in avals]):
         return False
     try:

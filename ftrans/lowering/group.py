@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy as np
 from ..core.aval import Aval
 from ..core.jaxpr import Eqn
 from ..core.primitive import Primitive
+from ..ops.pointwise import Pointwise
 from ..ops.structural import Convert
 from .loops import Code, Instr, Kernel, Operand, Output
 from .nest import Access, Dims, Nest, make_nest
@@ -33,6 +34,7 @@ class Group(KernelStep):
     nest: Nest
     out_avals: tuple[Aval, ...]
     compiled: Any = None
+    bounds: dict[int, tuple[int, int]] = field(default_factory=dict)  # see Maker.bounds
 
     def overwrite(self, candidates: Sequence[int], avals: dict[int, Aval]) -> None:
         """Store outputs into these operands, where one is walked just as the output is and nowhere else."""
@@ -86,13 +88,29 @@ class Maker:
             accesses.append(Access(a.dtype_name, a.ndim, dims))
         nest = make_nest(shape, reduced, accesses)
         body, value = self.body(eqns, shape, reads, nest, made)
+        bounds = self.bounds(eqns, [root for root, _ in reads])
         outputs = []
         for n, eqn in enumerate(results):
             operand: Operand = nest.operands[len(reads) + n]
             kind = getattr(eqn.op, "reduction", None) if axes else None
             outputs.append(Output(value[eqn.outs[0]], operand, kind if any(nest.reduced) else None))
         kernel = Kernel(len(nest.sizes), nest.reduced, nest.operands[: len(reads)], tuple(body), tuple(outputs))
-        return Group(eqns, tuple([root for root, _ in reads]), tuple(outs), kernel, nest, tuple([self.avals[v] for v in outs]))
+        ins, out_avals = tuple([root for root, _ in reads]), tuple([self.avals[v] for v in outs])
+        return Group(eqns, ins, tuple(outs), kernel, nest, out_avals, bounds=bounds)
+
+    def bounds(self, eqns: Sequence[Eqn], ins: Sequence[int]) -> dict[int, tuple[int, int]]:
+        """For Python ints among the operands the least and greatest that their operations convert: NumPy does not let them wrap."""
+        found: dict[int, tuple[int, int]] = {}
+        for eqn in eqns:
+            avals = tuple([self.avals[v] for v in eqn.ins])
+            if not isinstance(eqn.op, Pointwise) or not any([a.weak and a.dtype.kind == "i" for a in avals]):
+                continue
+            for v, a, dtype in zip(eqn.ins, avals, operand_names(eqn.op, avals), strict=True):
+                if a.weak and a.dtype.kind == "i" and dtype[0] in "iu" and v in ins:
+                    low, high = found.get(ins.index(v), (-(2**63), 2**63 - 1))
+                    info = np.iinfo(dtype)
+                    found[ins.index(v)] = max(low, int(info.min)), min(high, int(info.max))
+        return found
 
     def access(self, v: int, shape: tuple[int, ...]) -> tuple[int, Dims]:
         """What an operand reads, and how the iteration space walks it (NumPy's broadcasting included)."""

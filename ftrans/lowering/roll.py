@@ -29,6 +29,8 @@ LONGEST = 1000  # equations without period are planned in pieces of so many: bey
 COUNTS = (8, 3)  # a run has so many periods; shorter ones are looked for when the long ones are known, which may contain them
 NEAR = 32  # distances between equations that are compared in the search; farther operands count as coming from outside
 
+TRIES = 64  # phases of a long period that are tried for its first one
+
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 
 
@@ -124,18 +126,19 @@ class Search:
 
     def leftwards(self, start: int, stop: int, period: int) -> Run:
         """The run, begun as early as periods differ only in what they read from outside, as first ones do."""
+        kinds = self.kinds
         while True:
-            earlier = range(max(0, start - period), start)
-            found = next((s for s in earlier if not self.taken[s:start].any() and self.alike(s + period, period)), start)
+            low = start
+            while low > max(0, start - period) and kinds[low - 1] == kinds[low - 1 + period] and not self.taken[low - 1]:
+                low -= 1
+            found = next((s for s in range(low, start, 1 + period // TRIES) if self.alike(s + period, period)), start)
             if found == start:
                 return Run(start, period, (stop - start) // period)
             start = found
 
     def alike(self, start: int, period: int) -> bool:
-        """Whether the period that ends at `start` has the operations of the one that begins there, connected in the same way."""
-        kinds, made = self.kinds, self.made
-        if kinds[start - period : start] != kinds[start : start + period]:
-            return False
+        """Whether the period that ends at `start` is connected like the one that begins there, whose operations are the same."""
+        made = self.made
         for k in range(start, start + period):
             for v, w in zip(self.eqns[k].ins, self.eqns[k - period].ins, strict=True):
                 here, there = made.get(v, -1.0), made.get(w, -1.0)

@@ -152,6 +152,41 @@ class IntPow(Pointwise):
         return [cls(3), cls(-2), cls(0)]
 
 
+class HalfPow(Pointwise):
+    """x**(n/2) for an odd int n that is part of the operation: in a kernel a square root, a tenth of the work of a power."""
+
+    n: int
+    nin = 1
+    domain = ((0.5, 2.0),)
+
+    def loops(self, *avals: Aval) -> tuple[np.dtype[Any], ...]:
+        dtype = loop_dtypes(np.power, (avals[0], WEAK[float]))[-1]
+        return dtype, dtype
+
+    def eval(self, x: Any) -> Any:  # type: ignore[override]
+        return np.power(x, self.n / 2)
+
+    def along(self, k: int, t: Any, out: Any, primals: tuple[Any, ...]) -> Any:
+        return mul(t, mul(self.n / 2, static_power(primals[0], self.n / 2 - 1)))
+
+    def lower(self, b: Any, x: Any) -> Any:
+        if x.dtype not in ("float32", "float64"):
+            raise NotImplementedError("roots of other dtypes are left to NumPy")
+        if self.n == 1:
+            return b.sqrt(x)  # as np.power does
+        zero, one, inf = [b.constant(number, x.dtype) for number in (0, 1, np.inf)]
+        x = b.where(b.equal(x, b.negative(inf)), inf, b.add(x, zero))  # a power has no -0.0, and of -inf it is what it is of inf
+        root = b.sqrt(x)
+        return b.divide(one, root) if self.n < 0 else b.multiply(x, root)
+
+    @classmethod
+    def instances(cls) -> list[Any]:
+        return [cls(n) for n in HALVES]
+
+
+HALVES = (-1, 1, 3)
+
+
 class Power(Binary):
     """x**y. At x = 0 the derivative along y is taken as 0 (which it is for y > 0), the one along x is y * 0**(y-1), 0 for y = 0."""
 
@@ -225,7 +260,10 @@ def static_exponent(x: Any, n: Any) -> int | None:
 def static_power(x: Any, n: Any) -> Any:
     """`np.power(x, n)`, where n may be static."""
     known = static_exponent(x, n)
-    return power(x, n) if known is None else int_power(x, known)
+    if known is not None:
+        return int_power(x, known)
+    half = type(n) is float and 2 * n in HALVES and dtype_of(x).kind == "f"
+    return bind(HalfPow(int(2 * n)), x) if half else power(x, n)
 
 
 def raise_to(x: Any, n: Any) -> Any:
@@ -245,7 +283,7 @@ def raise_to(x: Any, n: Any) -> Any:
 
 
 __all__ = [
-    "Abs", "Cbrt", "Fabs", "FloatPower", "IntPow", "Ldexp", "Positive", "Power", "Reciprocal", "RootOfSquares", "Sign", "Sqrt",
+    "Abs", "Cbrt", "Fabs", "FloatPower", "HalfPow", "IntPow", "Ldexp", "Positive", "Power", "Reciprocal", "RootOfSquares", "Sign", "Sqrt",
     "Square", "absolute", "cbrt", "fabs", "float_power", "int_power", "ldexp", "positive", "power", "raise_to", "reciprocal",
     "root_of_squares", "sign", "sqrt", "square", "static_power",
 ]  # fmt: skip

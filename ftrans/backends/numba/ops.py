@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from ...lowering.builder import PART, PREDICATES, Builder
 from ...lowering.loops import ITEMSIZE
-from . import half, opscomplex, vecmath
+from . import half, opscomplex, powers, vecmath
 from .asm import REGISTER, Function, Val, literal, round_float16
 from .real import INF, NAN
 
@@ -81,7 +81,7 @@ class IRBuilder(Builder[Val]):
     def ipow(self, x: Val, n: int) -> Val:
         if x.dtype == "float16":  # rounded once
             return self.convert(super().ipow(Val(x.name, "float32"), n), x.dtype)
-        return super().ipow(x, n)
+        return powers.integer_power(self, x, n) if KINDS[x.dtype] == "f" else super().ipow(x, n)
 
     def convert(self, x: Val, dtype: str) -> Val:
         return convert(self, x, dtype)

@@ -41,11 +41,11 @@ class Input(IntEnum):
     """A row for each input. KIND 0: an array of exactly this descriptor and these dimensions; 1: a scalar, or a 0-d array.
 
     TYPE: the class the object must have, or 0. REQUIRED: 0, or the address of a stride for each dimension that it must have (or ANY)
-    where it is not C-contiguous; 1 where it must be C-contiguous.
+    where it is not C-contiguous; 1 where it must be C-contiguous. LOW, HIGH: between which a Python int must be.
     """
 
-    KIND, TYPE, DESCR, NDIM, DIMS, REQUIRED = range(6)
-    SIZE = 6
+    KIND, TYPE, DESCR, NDIM, DIMS, REQUIRED, LOW, HIGH = range(8)
+    SIZE = 8
 
 
 class Where(IntEnum):
@@ -388,6 +388,8 @@ def check_input() -> Code:
         overflow = f.alloca("i32")
         number = f.call("i64", "PyLong_AsLongLongAndOverflow", "ptr %object", f"ptr {overflow}")
         f.stop_unless(f.is_(f.load("i32", overflow), 0, "i32"), "no")
+        f.stop_unless(f.let(f"icmp sge i64 {number}, {f.word('%row', Input.LOW)}"), "no")
+        f.stop_unless(f.let(f"icmp sle i64 {number}, {f.word('%row', Input.HIGH)}"), "no")
         f.store("i64", number, "%scratch")
         f.store("ptr", "%scratch", "%address")
     with f.when(f.is_(type_, f.word("%p", Program.BOOL, "ptr"), "ptr")):

@@ -22,6 +22,7 @@ from . import layout
 from .runtime import ANY, Made, Program, Run, Where
 
 RELEASE = 50e-6  # seconds of work from which on the GIL is released
+INT64 = (-(2**63), 2**63 - 1)
 PYTHON_MADE = {"f": Made.FLOAT, "i": Made.INT, "b": Made.BOOL, "c": Made.COMPLEX}
 
 
@@ -57,7 +58,11 @@ class Native:
         self.number |= {v: len(segment.ins) + k for k, v in enumerate(others)}
         self.order = list(segment.outs if wanted is None else wanted)
         required = self.required()
-        inputs = [self.input(segment.avals[v], required.get(v, 0), types[k] if types else None) for k, v in enumerate(segment.ins)]
+        bounds = self.bounds()
+        inputs = [
+            [*self.input(segment.avals[v], required.get(v, 0), types[k] if types else None), *bounds.get(v, INT64)]
+            for k, v in enumerate(segment.ins)
+        ]
         values = [self.value(v) for v in others]
         outputs = [self.output(v, self.order.index(v), k) for k, v in enumerate(self.order)]
         runs = [self.run(run) for run in segment.runs]
@@ -106,6 +111,15 @@ class Native:
                     found[v] = 1
                 elif operand.inner == "c" and found.get(v) != 1:
                     found.setdefault(v, [ANY] * self.segment.avals[v].ndim)[walk[-1]] = self.segment.avals[v].dtype.itemsize
+        return found
+
+    def bounds(self) -> dict[int, tuple[int, int]]:
+        """Between which numbers inputs that are Python ints must be."""
+        found: dict[int, tuple[int, int]] = {}
+        for g in self.segment.groups:
+            for k, (low, high) in g.bounds.items():
+                least, most = found.get(g.ins[k], INT64)
+                found[g.ins[k]] = max(low, least), min(high, most)
         return found
 
     def input(self, a: Aval, required: Any, type_: Any) -> list[int]:
