@@ -25,13 +25,13 @@ from ..core.aval import Aval
 from ..core.jaxpr import Eqn, Jaxpr
 from ..core.primitive import Primitive
 from ..core.reads import Read
-from ..ops.indexing import Index, walked
+from ..ops.indexing import Index
 from ..ops.structural import Broadcast, Reshape, Transpose
 from .builder import Text, TextBuilder
 from .cost import TRANSCENDENTAL, worth_a_kernel
 from .group import Group, Maker, operand_names
 from .loops import ITEMSIZE, Code, foldable
-from .nest import Dims
+from .nest import Walk, plain_walk
 from .roll import Piece, pieces
 from .segment import Segment
 from .special import group_of
@@ -68,23 +68,42 @@ def tries_to_lower(op: Primitive, avals: tuple[Aval, ...], out: Aval) -> bool:
     return True
 
 
-def walk_of(eqn: Eqn, avals: dict[int, Aval]) -> Dims | None:
-    """For an equation that only changes how its operand is walked: the operand's axis for every axis of the result."""
+def walk_of(eqn: Eqn, avals: dict[int, Aval]) -> Walk | None:
+    """For an equation that only changes how its operand is walked: how it is walked."""
     op, x = eqn.op, avals[eqn.ins[0]]
     if isinstance(op, Transpose):
-        return op.perm
+        return plain_walk(op.perm, x.ndim)
     if isinstance(op, Index):
-        return walked(op.items, x.shape)
+        return indexed(op.items, x.ndim)
     if isinstance(op, Broadcast):
         lead = len(op.shape) - x.ndim
-        return tuple([None if k < lead or x.shape[k - lead] != n else k - lead for k, n in enumerate(op.shape)])
+        return plain_walk(tuple([None if k < lead or x.shape[k - lead] != n else k - lead for k, n in enumerate(op.shape)]), x.ndim)
     if isinstance(op, Reshape):
         old = [k for k, n in enumerate(x.shape) if n != 1]
         new = [k for k, n in enumerate(op.shape) if n != 1]
         if [x.shape[k] for k in old] == [op.shape[k] for k in new]:
             back = dict(zip(new, old, strict=True))
-            return tuple([back.get(k) for k in range(len(op.shape))])
+            return plain_walk(tuple([back.get(k) for k in range(len(op.shape))]), x.ndim)
     return None
+
+
+def indexed(items: Sequence[Any], ndim: int) -> Walk:
+    """The walk of basic indexing: ints, slices as (start, step, length), None for a new axis."""
+    dims: list[int | None] = []
+    steps: list[int] = []
+    starts: list[int] = []
+    for item in items:
+        if item is None:
+            dims.append(None)
+            steps.append(1)
+        elif isinstance(item, int):
+            starts.append(item)
+        else:
+            start, step, _ = item
+            dims.append(len(starts))
+            steps.append(step)
+            starts.append(start)
+    return Walk(tuple(dims), tuple(steps), tuple(starts))
 
 
 Place = tuple[tuple[int, ...], int]  # the shape and level of an elementwise group
@@ -97,16 +116,17 @@ class Planner:
         self.j = j
         self.avals = dict(j.avals)
         self.level: dict[int, int] = dict.fromkeys((*j.invars, *j.lits), 0)
-        self.walks: dict[int, tuple[int, Dims]] = {}  # alias -> what it walks, how
+        self.walks: dict[int, tuple[int, Walk]] = {}  # alias -> what it walks, how
         self.make = Maker(self.avals, self.walks)
         self.points: dict[Place, list[Eqn]] = {}  # the elementwise groups
         self.home: dict[int, Place] = {}  # variable -> the group that computes it
         self.equation: dict[int, Eqn] = {}  # variable -> the equation that computes it, in an elementwise group
         self.reductions: list[tuple[Eqn, int]] = []
-        self.steps: list[tuple[int, int, Eqn]] = []  # level, number, equation
+        self.steps: list[tuple[int, int, Item]] = []  # level, number, an equation or its own kernel
         self.number: dict[int, int] = {}  # variable -> number of its equation
         self.effect_level = 0
         self.uses: dict[int, list[Eqn]] = {}
+        self.native = all([self.is_native(eqn) for eqn in j.eqns])  # whether NumPy steps can be avoided altogether
         self.eqns = self.repeat_spread(j.eqns)
         for n, eqn in enumerate(self.eqns):
             for v in eqn.outs:
@@ -156,7 +176,7 @@ class Planner:
                 self.alias(n, eqn, walk)
                 return
         out = self.avals[eqn.outs[0]] if len(eqn.outs) == 1 else None
-        if out is not None and out.shape and lowers(eqn.op, avals, out):
+        if out is not None and (out.shape or self.native) and lowers(eqn.op, avals, out):
             self.place_point(eqn, out)
             return
         base = max([self.level[v] for v in eqn.ins], default=0) + 1
@@ -166,16 +186,36 @@ class Planner:
             return
         if eqn.op.effectful or eqn.op.may_raise or isinstance(eqn.op, Read):  # these keep their order
             base = self.effect_level = max(base, self.effect_level + 1)
-        self.steps.append((base, n, eqn))
+        self.steps.append((base, n, self.special(eqn) or eqn))
         for v in eqn.outs:
             self.level[v] = base
 
-    def alias(self, n: int, eqn: Eqn, walk: Dims) -> None:
+    def is_native(self, eqn: Eqn) -> bool:
+        """Whether compiled code can do all of an equation."""
+        avals = tuple([self.avals[v] for v in eqn.ins])
+        if len(eqn.outs) != 1 or not avals or eqn.op.effectful:
+            return False
+        if len(eqn.ins) == 1 and walk_of(eqn, self.avals) is not None:
+            return True
+        known = lowers(eqn.op, avals, self.avals[eqn.outs[0]]) or self.reduces(eqn, avals[0])
+        return known or group_of(eqn, self.avals) is not None
+
+    def special(self, eqn: Eqn) -> Group | None:
+        """The kernel of an equation that has one of its own; it walks the arrays that its operands are views of, where it can."""
+        group = group_of(eqn, self.avals)
+        if group is None:
+            return None
+        for n, v in enumerate(group.ins):
+            if v in self.walks and not group.nest.joined[n] and group.kernel.operands[n].inner != "c":
+                group.look_through(n, *self.walks[v])
+        return group
+
+    def alias(self, n: int, eqn: Eqn, walk: Walk) -> None:
         """A view: kernels walk its operand; a step makes it for those who need the array itself."""
         source, out = eqn.ins[0], eqn.outs[0]
         if source in self.walks:
             root, inner = self.walks[source]
-            walk = tuple([None if d is None else inner[d] for d in walk])
+            walk = walk.through(inner)
             source = root
         self.walks[out] = (source, walk)
         self.level[out] = self.level[source]
@@ -198,15 +238,19 @@ class Planner:
 
     def resolve(self, v: int, shape: tuple[int, ...]) -> tuple[int, bool]:
         """(the variable whose memory is walked, whether element for element over the shape)."""
-        root, dims = self.walks.get(v, (v, None))
-        if dims is None:
+        root, walk = self.walks.get(v, (v, None))
+        if walk is None:
             return root, self.avals[v].shape == shape
-        return root, dims == tuple(range(len(shape))) and self.avals[root].shape == shape
+        return root, walk == plain_walk(tuple(range(len(shape))), len(shape)) and self.avals[root].shape == shape
 
     def is_reduction(self, eqn: Eqn, x: Aval) -> bool:
         """Whether a kernel can do this reduction."""
+        return (self.native or x.size >= SMALL) and self.reduces(eqn, x)
+
+    def reduces(self, eqn: Eqn, x: Aval) -> bool:
+        """Whether there is a kernel for a reduction."""
         kind = getattr(eqn.op, "reduction", None)
-        if kind is None or x.size < SMALL or x.dtype_name not in ITEMSIZE or not foldable(kind, x.dtype_name):
+        if kind is None or not x.size or x.dtype_name not in ITEMSIZE or not foldable(kind, x.dtype_name):
             return False
         if all([x.shape[k] == 1 for k in axes_of(eqn, x.ndim)]):
             return False
@@ -250,7 +294,10 @@ class Planner:
         return self.uses.get(v, [])
 
     def release_singles(self) -> None:
-        """A group of one cheap equation that no reduction takes in is as quick in NumPy."""
+        """A group of one cheap equation that no reduction takes in is as quick in NumPy, if NumPy is called anyway."""
+        if self.native:
+            self.steps.sort(key=lambda step: step[:2])
+            return
         folded = {self.resolve(eqn.ins[0], self.avals[eqn.ins[0]].shape)[0] for eqn, _ in self.reductions}
         for key, eqns in list(self.points.items()):
             (eqn,) = eqns if len(eqns) == 1 else (None,)
@@ -284,10 +331,7 @@ class Planner:
             if not again:
                 break
             stored |= again
-        rows: list[tuple[int, int, Item]] = []
-        for level, n, eqn in self.needed_steps():
-            rows.append((level, n, group_of(eqn, self.avals) or eqn))
-        rows.extend(groups)
+        rows: list[tuple[int, int, Item]] = [*self.needed_steps(), *groups]
         rows.sort(key=lambda row: row[:2])
         return [item for _, _, item in rows]
 
@@ -301,7 +345,7 @@ class Planner:
             seen |= expensive
         return twice
 
-    def needed_steps(self) -> list[tuple[int, int, Eqn]]:
+    def needed_steps(self) -> list[tuple[int, int, Item]]:
         """The steps, without views that only kernels walk."""
         if not hasattr(self, "_steps"):
             wanted = set(self.j.outs)

@@ -19,7 +19,7 @@ from ..core.primitive import Primitive
 from ..ops.pointwise import Pointwise
 from ..ops.structural import Convert
 from .loops import Code, Instr, Kernel, Operand, Output
-from .nest import Access, Dims, Nest, make_nest
+from .nest import Access, Nest, Walk, make_nest, plain_walk
 from .tape import KernelStep
 
 
@@ -36,6 +36,21 @@ class Group(KernelStep):
     compiled: Any = None
     bounds: dict[int, tuple[int, int]] = field(default_factory=dict)  # see Maker.bounds
 
+    def look_through(self, n: int, root: int, walk: Walk) -> None:
+        """Read operand n, a view, from the array it looks at."""
+        nest = self.nest
+        dims = [-1 if d < 0 or (to := walk.dims[d]) is None else to for d in nest.walks[n]]
+        steps = [1 if d < 0 else walk.steps[d] for d in nest.walks[n]]
+        self.ins = (*self.ins[:n], root, *self.ins[n + 1 :])
+
+        def changed(rows: tuple[Any, ...], row: Sequence[int]) -> tuple[Any, ...]:
+            return (*rows[:n], tuple(row), *rows[n + 1 :])
+
+        self.nest = replace(
+            nest, walks=changed(nest.walks, dims), first=changed(nest.first, dims), steps=changed(nest.steps, steps),
+            starts=changed(nest.starts, walk.starts),
+        )  # fmt: skip
+
     def overwrite(self, candidates: Sequence[int], avals: dict[int, Aval]) -> None:
         """Store outputs into these operands, where one is walked just as the output is and nowhere else."""
         if not isinstance(self.kernel, Kernel):
@@ -46,6 +61,7 @@ class Group(KernelStep):
             for n, v in enumerate(self.ins):
                 free = v in candidates and self.ins.count(v) == 1 and all([n != other.inplace for other in outputs])
                 same = avals[v].shape == a.shape and avals[v].dtype == a.dtype and self.nest.walks[n] == self.nest.walks[first + k]
+                same = same and self.nest.is_whole(n)
                 if free and same and out.reduce is None and self.kernel.inputs[n] == out.operand:
                     outputs[k] = replace(out, inplace=n)
                     break
@@ -65,27 +81,27 @@ def operand_names(op: Primitive, avals: tuple[Aval, ...]) -> tuple[str, ...]:
 class Maker:
     """Makes groups from the equations of one program."""
 
-    def __init__(self, avals: dict[int, Aval], walks: dict[int, tuple[int, Dims]]) -> None:
+    def __init__(self, avals: dict[int, Aval], walks: dict[int, tuple[int, Walk]]) -> None:
         self.avals, self.walks = avals, walks
 
     def group(self, eqns: list[Eqn], shape: tuple[int, ...], axes: tuple[int, ...], results: list[Eqn]) -> Group:
         """Build the kernel of these equations over the iteration space."""
         made = {e.outs[0] for e in eqns}
         reduced = [k in axes for k in range(len(shape))]
-        reads: dict[tuple[int, Dims], int] = {}
+        reads: dict[tuple[int, Walk], int] = {}
         for eqn in eqns:
             for v in eqn.ins:
-                root, dims = self.access(v, shape)
+                root, walk = self.access(v, shape)
                 if root not in made:
-                    reads.setdefault((root, dims), len(reads))
-        accesses = [Access(self.avals[root].dtype_name, self.avals[root].ndim, dims) for root, dims in reads]
+                    reads.setdefault((root, walk), len(reads))
+        accesses = [Access(self.avals[root].dtype_name, self.avals[root].shape, walk) for root, walk in reads]
         outs = [e.outs[0] for e in results]
         kept = [k for k in range(len(shape)) if k not in axes]
         for v in outs:
             a = self.avals[v]
             full = a.ndim == len(shape) and not axes
             dims = tuple([k if full else (kept.index(k) if k in kept else None) for k in range(len(shape))])
-            accesses.append(Access(a.dtype_name, a.ndim, dims))
+            accesses.append(Access(a.dtype_name, a.shape, plain_walk(dims, a.ndim)))
         nest = make_nest(shape, reduced, accesses)
         body, value = self.body(eqns, shape, reads, nest, made)
         bounds = self.bounds(eqns, [root for root, _ in reads])
@@ -112,23 +128,20 @@ class Maker:
                     found[ins.index(v)] = max(low, int(info.min)), min(high, int(info.max))
         return found
 
-    def access(self, v: int, shape: tuple[int, ...]) -> tuple[int, Dims]:
+    def access(self, v: int, shape: tuple[int, ...]) -> tuple[int, Walk]:
         """What an operand reads, and how the iteration space walks it (NumPy's broadcasting included)."""
-        root, dims = self.walks.get(v, (v, None))
         a = self.avals[v]
-        if dims is None:
-            dims = tuple(range(a.ndim))
+        root, walk = self.walks.get(v) or (v, plain_walk(tuple(range(a.ndim)), a.ndim))
         lead = len(shape) - a.ndim
-        source = self.avals[root].shape
-        return root, tuple(
-            [
-                None if k < lead or (d := dims[k - lead]) is None or source[d] != n or source[d] == 1 else d
-                for k, n in enumerate(shape)
-            ]
-        )
+        dims, steps = [], []
+        for k, n in enumerate(shape):
+            inside = k >= lead and walk.dims[k - lead] is not None and a.shape[k - lead] == n != 1
+            dims.append(walk.dims[k - lead] if inside else None)
+            steps.append(walk.steps[k - lead] if inside else 1)
+        return root, Walk(tuple(dims), tuple(steps), walk.starts)
 
     def body(
-        self, eqns: Sequence[Eqn], shape: tuple[int, ...], reads: dict[tuple[int, Dims], int], nest: Nest, made: set[int]
+        self, eqns: Sequence[Eqn], shape: tuple[int, ...], reads: dict[tuple[int, Walk], int], nest: Nest, made: set[int]
     ) -> tuple[list[Instr], dict[int, int]]:
         """The instructions, with explicit conversions; and which value each variable is."""
         body: list[Instr] = []
@@ -151,8 +164,8 @@ class Maker:
             avals = tuple([self.avals[v] for v in eqn.ins])
             args = []
             for v in eqn.ins:
-                root, dims = self.access(v, shape)
-                args.append((value[root] if root in made else reads[root, dims], self.avals[root].dtype_name))
+                root, walk = self.access(v, shape)
+                args.append((value[root] if root in made else reads[root, walk], self.avals[root].dtype_name))
             out = self.avals[eqn.outs[0]]
             if getattr(eqn.op, "reduction", None) is not None:
                 n, have = args[0]

@@ -234,11 +234,17 @@ def note(g: Group, axis: int, read: dict[int, set[int]], written: dict[int, int]
             written[g.ins[n]] = written[v]
 
 
+def shifted(g: Group, n: int, axis: int) -> bool:
+    """Whether a block of an operand, a view, is not the same block of its array."""
+    starts = g.nest.starts[n]
+    return g.nest.steps[n][axis] != 1 or bool(starts and starts[g.nest.first[n][axis]])
+
+
 def fits(g: Group, axis: int, read: dict[int, set[int]], written: dict[int, int]) -> bool:
     """Whether each block of a group reads only what the same block of those before it has written, and overwrites only its own."""
     first = g.nest.first
     for n, v in enumerate(g.ins):
-        if v in written and (first[n][axis] != written[v] or first[n][axis] < 0):
+        if v in written and (first[n][axis] != written[v] or first[n][axis] < 0 or shifted(g, n, axis)):
             return False
     overwritten = [n for n in g.kernel.inplace if n is not None]
     return not any([read.get(g.ins[n], set()) - {first[n][axis]} for n in overwritten])

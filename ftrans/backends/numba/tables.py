@@ -159,9 +159,11 @@ class Native:
     def step(self, g: Group, axis: int, unit: int, blocks: bool) -> list[int]:
         local = {v for v, p in self.segment.places.items() if p.where == "local"}
         rows = []
-        for v, walk in zip((*g.ins, *g.outs), g.nest.walks, strict=True):
+        for n, (v, walk) in enumerate(zip((*g.ins, *g.outs), g.nest.walks, strict=True)):
             root = self.segment.places[v].number if v in self.segment.places and self.segment.places[v].where == "as" else v
-            rows.append([self.number[v], 0, int(blocks and root not in local), *walk, *[1] * len(walk)])
+            starts = [(dim, start) for dim, start in enumerate(g.nest.starts[n]) if start]
+            pairs = [number for pair in starts for number in pair]
+            rows.append([self.number[v], len(starts), int(blocks and root not in local), *walk, *g.nest.steps[n], *pairs])
         address = g.compiled.address
         return [address, g.kernel.naxes, len(rows), self.words(g.nest.sizes), self.rows(rows), axis, unit]
 
