@@ -58,21 +58,25 @@ def measured(only: str, budget: float, least: bool) -> dict[str, Any]:
                 found["wrong"] |= {work.name: wrong} if wrong else {}
                 print(row(work, times, wrong, PEERS), flush=True)
     if not only:
-        found["first"] = first_calls()
-        found["jobs"] = {job: {library: attempt(job, library) for library in ("ftrans now", "jax")} for job in process.JOBS
-                         if job not in ("first calls", "numba free")}  # fmt: skip
+        found["first"], found["imported"] = first_calls()
+        jobs = [job for job in process.JOBS if job not in ("first calls", "imported")]
+        found["jobs"] = {job: {library: attempt(job, library) for library in ("ftrans now", "jax")} for job in jobs}
     return found
 
 
-def first_calls() -> dict[str, dict[str, float]]:
-    """Median seconds of the first call of every program, by mode. A warm store is the one that the mode before has filled."""
+def first_calls() -> tuple[dict[str, dict[str, float]], list[str]]:
+    """(median seconds of the first call of every program, by mode; what of the compiler is imported with a warm store).
+
+    A warm store is the one that the mode before has filled.
+    """
     found: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as root:
         for mode, (library, keeps, rounds) in MODES.items():
             store = str(Path(root) / library.split()[0]) if keeps else None
             runs = [attempt("first calls", library, store) for _ in range(rounds)]
-            found[mode] = {name: statistics.median([run[name] for run in runs]) for name in runs[0]}
-    return found
+            done = set.intersection(*[set(run) for run in runs])
+            found[mode] = {name: statistics.median([run[name] for run in runs]) for name in runs[0] if name in done}
+        return found, attempt("imported", "ftrans now", str(Path(root) / "ftrans"))
 
 
 def attempt(job: str, library: str, store: str | None = None) -> Any:
@@ -118,6 +122,7 @@ def tables(found: Mapping[str, Any]) -> Iterator[str]:
     yield from [fault(name, library, text) for name, wrong in found["wrong"].items() for library, text in wrong.items()]
     if "first" in found:
         yield from first_table(found["first"])
+        yield f"With a warm store a first call imports {' and '.join(found['imported']) or 'nothing'} of numba and llvmlite."
         yield from job_table(found["jobs"])
     works = {work.name: work for group in SUITE.values() for work in group}
     for table, rows in found["suite"].items():

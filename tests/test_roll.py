@@ -267,7 +267,7 @@ def test_a_thousand_steps_need_the_kernels_of_ten(loop):
 
 @pytest.mark.parametrize("loop", GRADIENTS, ids=lambda loop: loop.__name__)
 def test_kernels_of_gradients_do_not_grow_with_the_steps(loop):
-    many, some = kernels(loop, 150), kernels(loop, 60)
+    many, some = kernels(loop, 100), kernels(loop, 40)
     assert len(many) <= len(some) + 1
     assert max(len(k.ops) for k in many) <= 3 * roll.BLOCK
 

@@ -70,7 +70,7 @@ def results(ours: float, theirs: float) -> dict[str, Any]:
     first = {mode: {name: 0.001} for mode in report.MODES}
     return {
         "machine": "a machine", "suite": {"suite: neighbours": {name: {"ftrans": ours, "jax": theirs}}}, "wrong": {},
-        "first": first, "jobs": {"unrolled": {"ftrans now": {"10 steps": [1, 0.02]}, "jax": {}}},
+        "first": first, "imported": ["llvmlite"], "jobs": {"unrolled": {"ftrans now": {"10 steps": [1, 0.02]}, "jax": {}}},
     }  # fmt: skip
 
 
@@ -81,6 +81,7 @@ def test_report_has_ratios_means_and_the_worst() -> None:
     assert "Slower than 0.8 of jax: 1 of 1. Lowest: sort 1e5 0.50." in text
     assert "| unrolled: 10 steps | 1 new, 20 ms | - |" in text
     assert "0 of 1 take more than" in text
+    assert "imports llvmlite of numba and llvmlite" in text
 
 
 def test_report_names_what_failed() -> None:

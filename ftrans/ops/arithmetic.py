@@ -283,7 +283,7 @@ def raise_to(x: Any, n: Any) -> Any:
 
 
 __all__ = [
-    "Abs", "Cbrt", "Fabs", "FloatPower", "HalfPow", "IntPow", "Ldexp", "Positive", "Power", "Reciprocal", "RootOfSquares", "Sign", "Sqrt",
-    "Square", "absolute", "cbrt", "fabs", "float_power", "int_power", "ldexp", "positive", "power", "raise_to", "reciprocal",
-    "root_of_squares", "sign", "sqrt", "square", "static_power",
+    "Abs", "Cbrt", "Fabs", "FloatPower", "HalfPow", "IntPow", "Ldexp", "Positive", "Power", "Reciprocal", "RootOfSquares", "Sign",
+    "Sqrt", "Square", "absolute", "cbrt", "fabs", "float_power", "int_power", "ldexp", "positive", "power", "raise_to",
+    "reciprocal", "root_of_squares", "sign", "sqrt", "square", "static_power",
 ]  # fmt: skip

@@ -20,6 +20,7 @@ from .generate import generator
 from .store import Record, key, store, text_key
 
 FUNCTION = "kernel"
+PASSES = ("sroa", "simplify_cfg", "instruction_combine", "simplify_cfg")  # for the runtime: calls take 60 ms to compile, not 200
 BATCH = 16  # kernels compiled together; each would have 20 % more work alone, and more at once save nothing
 
 
@@ -60,6 +61,7 @@ def entry_binary(compiling: bool = True) -> link.Binary | None:
         return found.binary
     if not compiling:
         return None
-    binary = generator().binary(entry.entry_text(engine.ENTRY) + runtime.functions(), [engine.ENTRY, *runtime.NAMES])
+    text, names = entry.entry_text(engine.ENTRY) + runtime.functions(), [engine.ENTRY, *runtime.NAMES]
+    binary = generator().binary(text, names, PASSES)
     store.write(text_key(engine.ENTRY), Record(binary))
     return binary

@@ -37,7 +37,7 @@ def kind(dtype: str, combine: str | None) -> str:
 
 def row(name: str, dtype: str, combine: str | None) -> Text:
     item = ITEMSIZE[dtype]
-    f = Function("void", name, "ptr noalias %to, ptr noalias %from, i64 %n, i64 %ts, i64 %fs", "optsize")
+    f = Function("void", name, "ptr noalias %to, ptr noalias %from, i64 %n, i64 %ts, i64 %fs", "noinline optsize")
     dense = f.let(f"icmp eq i64 %ts, {item}")
     for stride in (str(item), "0"):
         with f.when(f.let(f"and i1 {dense}, {f.let(f'icmp eq i64 %fs, {stride}')}")):

@@ -38,10 +38,11 @@ class Generator:
         self.layout = str(self.machine.target_data)
         self.lock = threading.Lock()
 
-    def binary(self, text: str, names: Sequence[str]) -> link.Binary:
-        """The functions named of a module, as code to load."""
+    def binary(self, text: str, names: Sequence[str], passes: Sequence[str] = ()) -> link.Binary:
+        """The functions named of a module, as code to load. passes: LLVM's, in place of all those that loops over elements want."""
         with self.lock:
-            code = bytes(self.machine.emit_object(self.optimised(self.parsed(sectioned(text, ""), self.binding.create_context()))))
+            module = self.parsed(sectioned(text, ""), self.binding.create_context())
+            code = bytes(self.machine.emit_object(self.optimised(module, passes)))
         return link.linked(link.ObjectFile(code), names) if link.SUPPORTED else link.Binary(code, -1, dict.fromkeys(names, 0))
 
     def binaries(self, modules: Sequence[tuple[str, str]]) -> list[link.Binary]:
@@ -68,13 +69,15 @@ class Generator:
         module.triple, module.data_layout = self.binding.get_process_triple(), self.layout
         return module
 
-    def optimised(self, module: Any) -> Any:
-        """The module after LLVM's passes; loops are vectorised."""
+    def optimised(self, module: Any, passes: Sequence[str] = ()) -> Any:
+        """The module after LLVM's passes, all of them or those named; with all loops are vectorised."""
         module.verify()
         options = self.binding.create_pipeline_tuning_options(speed_level=LEVEL)
         options.loop_vectorization, options.slp_vectorization = True, False
         builder = self.binding.create_pass_builder(self.machine, options)
-        manager = builder.getModulePassManager()
+        manager = self.binding.create_new_module_pass_manager() if passes else builder.getModulePassManager()
+        for name in passes:
+            getattr(manager, f"add_{name}_pass")()
         manager.run(module, builder)
         self.free(manager)
         return module

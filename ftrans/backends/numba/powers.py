@@ -50,7 +50,8 @@ def carried(b: Any, x: Val, n: int) -> Val:
     assert result is not None, "n is not 0"
     high, low = result
     if n > 0:
-        power: Val = b.where(b.isfinite(high), b.add(high, low), high)
+        whole = b.both(b.isfinite(high), b.not_equal(high, b.like(0, x)))  # -0.0 keeps its sign
+        power: Val = b.where(whole, b.add(high, low), high)
         return power
     quotient = b.reciprocal(high)
     lacking = fma(b, b.negative(quotient), high, b.like(1, x))

@@ -167,9 +167,9 @@ def compiler() -> tuple[str, ...]:
     spec = importlib.util.find_spec("llvmlite")
     if spec is None or spec.origin is None:
         raise ImportError("there is no llvmlite")
-    home = Path(spec.origin).parent
-    libraries = [f"{p.name} {p.stat().st_size}" for p in sorted((home / "binding").glob("*llvmlite*")) if p.suffix != ".py"]
-    return (home / "_version.py").read_text(), *libraries
+    home = os.path.dirname(spec.origin)
+    libraries = [f"{e.name} {e.stat().st_size}" for e in scan(os.path.join(home, "binding")) if "llvmlite" in e.name]
+    return Path(home, "_version.py").read_text(), *sorted(libraries)
 
 
 def processor() -> str:

@@ -1,4 +1,7 @@
-"""The error functions without branches, on doubles; erfc on floats too: see vecmath.py. Polynomials are Chebyshev fits by mpmath.chebyfit."""
+"""The error functions without branches, on doubles; erfc on floats too: see vecmath.py.
+
+Polynomials are Chebyshev fits by mpmath.chebyfit.
+"""
 
 from __future__ import annotations
 

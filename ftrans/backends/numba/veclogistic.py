@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .real import Real
+from .real import INF, Real
 from .vecexp import EXPONENTIAL, LN2_HI, LN2_LO, exp2m1_reduced, expm1_reduced
 from .veclog import log_parts
 
@@ -73,18 +73,27 @@ def _larger_and_gap(f: Real, x: str, y: str) -> tuple[str, str]:
     return larger, f.select(f.compare("oeq", x, y), f.const(0.0), f.absolute(f.sub(x, y)))
 
 
+def _total(f: Real, larger: str, high: str, low: str) -> str:
+    """larger + high + low; the sum of the first two may cancel, so what it loses is kept; infinities lose nothing."""
+    total = f.add(larger, high)
+    lost = f.add(f.two_sum_tail(larger, high, total), low)
+    return f.add(total, f.select(f.compare("olt", f.absolute(total), f.const(INF)), lost, f.const(0.0)))
+
+
 def logaddexp(f: Real, x: str, y: str) -> str:
     """max + log(1 + exp(-|x - y|))."""
     larger, gap = _larger_and_gap(f, x, y)
-    high, low = _log1p(f, _decay(f, gap))
-    return f.add(larger, f.add(high, low))
+    return _total(f, larger, *_log1p(f, _decay(f, gap)))
 
 
 def logaddexp2(f: Real, x: str, y: str) -> str:
     """max + log(1 + 2**-|x - y|) / log(2)."""
-    larger, gap = _larger_and_gap(f, x, y)
     c = EXPONENTIAL[f.format.name]
+    larger, gap = _larger_and_gap(f, x, y)
     p, tail, k = exp2m1_reduced(f, f.neg(f.at_most(gap, -1.5 * c.least)))
     high, low = _log1p(f, (*_one_more(f, p, tail), k))
-    rest = f.fma(high, f.const(c.inverse[0]), f.fma(high, f.const(c.inverse[1]), f.mul(low, f.const(c.inverse[0]))))
-    return f.add(f.select(f.compare("oeq", gap, f.const(0.0)), f.const(1.0), rest), larger)
+    product = f.mul(high, f.const(c.inverse[0]))
+    rest = f.fma(high, f.const(c.inverse[0]), f.neg(product))
+    rest = f.add(rest, f.fma(high, f.const(c.inverse[1]), f.mul(low, f.const(c.inverse[0]))))
+    same = f.compare("oeq", gap, f.const(0.0))  # the logarithm of 2 is 1
+    return _total(f, larger, f.select(same, f.const(1.0), product), f.select(same, f.const(0.0), rest))

@@ -172,6 +172,6 @@ def arctan2(f: Real, y: str, x: str) -> str:
 
 
 __all__ = [
-    "arctan", "arctan2", "cos", "erf", "erfc", "exp", "exp2", "expit", "log", "log10", "log1p", "log1pexp", "log2", "logaddexp", "logaddexp2",
-    "sin", "tanh",
+    "arctan", "arctan2", "cos", "erf", "erfc", "exp", "exp2", "expit", "log", "log10", "log1p", "log1pexp", "log2", "logaddexp",
+    "logaddexp2", "sin", "tanh",
 ]  # fmt: skip
