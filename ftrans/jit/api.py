@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from .. import pytree, treecode
-from ..config import JIT_MODES, config
+from ..config import JIT_MODES, changes, config
 from ..core.aval import WEAK
 from ..core.jaxpr import Jaxpr
 from ..core.reads import outcome_key
@@ -63,7 +63,7 @@ class Variant:
         self.ranks = config.strict, config.numpy_rank_promotion  # the checks that this trace has passed
         self.out_tree = call.out_tree
         self.direct: Callable[..., Any] | None = None  # a call of this trace as a builtin
-        self.asked = False  # whether one was made, or found to be impossible
+        self.asked = -1  # how many settings had changed when one was made, or found to be impossible
         self.make = treecode.maker(call.out_tree)
         self.written = [k for k, i in enumerate(call.trace.inputs) if i in call.trace.written]
         self.programs: Tiered = tiered(jaxpr, True)
@@ -288,11 +288,11 @@ class Jitted:
     def shorten(self, variant: Variant, values: Sequence[Any], retrace: Any) -> None:
         """Let the next call go the direct way, if it is like this one."""
         tree, rebuild = retrace if retrace is not None else (simple_tree(len(values)), None)
-        if not variant.asked:
+        if variant.asked != changes.value:
             fixed = {k: x for k, x in enumerate(values) if type(x) is int and self.int_key(x, tree, k, len(values)) is not int}
             plain = rebuild is None and not self.static and not self.by_layout
             variant.direct = make_direct(variant, tree, values, fixed) if plain else None
-            variant.asked = True
+            variant.asked = changes.value
         if config.jit in ("hot", "now") and self.mode != "never":
             self.direct = variant.direct
 

@@ -32,6 +32,7 @@ from .cost import TRANSCENDENTAL, worth_a_kernel
 from .group import Group, Maker, operand_names
 from .loops import ITEMSIZE, Code, foldable
 from .nest import Walk, plain_walk
+from .partials import split
 from .roll import Piece, pieces
 from .segment import Segment
 from .special import group_of
@@ -433,7 +434,7 @@ class Plan(list[Item]):
 def plan(j: Jaxpr) -> Plan:
     """The items of a jaxpr: NumPy steps and groups."""
     avals = dict(j.avals)
-    items = planned(j, pieces(j), avals)
+    items = split(planned(j, pieces(j), avals), avals)
     made: set[int] = set()  # by the groups that stand directly before: memory that a native program can give to others
     for item, candidates in zip(items, overwritable(avals, j.outs, items), strict=False):
         if isinstance(item, Group):
