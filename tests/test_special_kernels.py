@@ -15,14 +15,15 @@ from ftrans.core.jaxpr import Eqn
 from ftrans.lowering import fuse
 from ftrans.lowering.contract import Contract
 from ftrans.lowering.expand import expanded
+from ftrans.lowering.fuse import work
 from ftrans.lowering.gather import Indexed
 from ftrans.lowering.group import Group
 from ftrans.lowering.loops import ITEMSIZE
 from ftrans.lowering.pieces import Joined, Placed
 from ftrans.lowering.scans import Scan
-from ftrans.lowering.fuse import work
 from ftrans.lowering.segment import Segment
 from ftrans.lowering.special import GROUPS, group_of
+from ftrans.lowering.tape import RefusedError
 from ftrans.ops.contraction import DotGeneral
 from ftrans.ops.indexing import COMBINE, Gather, Put, Scatter
 from ftrans.ops.reductions import CumMax, CumMin, CumProd, CumSum
