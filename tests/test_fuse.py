@@ -167,6 +167,7 @@ def test_what_is_much_larger_than_its_operands_is_computed_where_it_is_needed():
     kernels = groups(f, ROW, RNG.random(40))
     assert all(max(a.ndim for a in g.out_avals) < 2 for g in kernels)
     agree(f, ROW, RNG.random(40))
+    assert ft.jit(lambda x, y: (f(x, y), (x[:, None] - y).sum(axis=1))).lower(ROW, ROW).cost_analysis()["price"] > 0
 
 
 @pytest.mark.parametrize("shape", [(500, 3), (20, 30, 2), (3, 400), (2, 100, 3), (100, 1, 5)])

@@ -5,7 +5,6 @@ Bit for bit where the operation is exact; else to a few units in the last place,
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from laws import EXACT
 
 import ftrans as ft
 import ftrans.nn
-from ftrans.backends.numba import opscomplex, ops
+from ftrans.backends.numba import ops, opscomplex
 from ftrans.core.aval import aval
 from ftrans.core.bind import bind
 from ftrans.core.primitive import Primitive, registry
@@ -30,8 +29,8 @@ FUSED_IN_NUMPY = {"mul", "div", "square", "reciprocal", "abs", "sign", "sqrt", "
 """Of complex numbers NumPy rounds these as its SIMD code for the processor does."""
 
 
-INEXACT = {"erfc": 200_000}
-"""Units in the last place that the reference is wrong by: SciPy's erfc loses digits where it is small."""
+INEXACT = {"erfc": 1000, "logit": 200, "logaddexp": 64, "logaddexp2": 64}
+"""Units in the last place that NumPy's or SciPy's function is wrong by (tests/test_vecmath.py measures ours)."""
 
 
 LENGTH = 501  # of all arguments; no multiple of a vector's
@@ -150,6 +149,7 @@ def assert_agree(got: np.ndarray, want: np.ndarray, exact: bool, ulp: float, sig
     unclear = np.isinf(x) & np.isinf(y) & (want.dtype.kind == "c")
     alike = same | unclear | np.isclose(x.astype(float), y.astype(float), rtol=64 * float(np.finfo(x.dtype).eps))
     assert alike.all(0)[~finite].all(), (got[~alike.all(0) & ~finite][:4], want[~alike.all(0) & ~finite][:4])
+    error[np.abs(y).max(0) < np.finfo(x.dtype).tiny] = 0  # SciPy gives 0 for some subnormal results
     worst = int(np.argmax(error))
     assert error[worst] <= ulp, (error[worst], got[worst], want[worst])
 

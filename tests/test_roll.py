@@ -357,6 +357,7 @@ def test_random_loops(body, n, gradient, block):
         for name, value in {"BLOCK": block, "WHOLE": 2 * block, "LONGEST": 17, "COUNTS": (3, 2)}.items():
             patch.setattr(roll, name, value)
         lowered = ft.jit(g).lower(x)
+        assert lowered.cost_analysis()["price"] >= 0
         got = run_plan(lowered, [x])
     want = interpret(lowered.simplified, [x, *lowered.consts])
     for a, b in zip(got, want, strict=True):

@@ -260,6 +260,17 @@ def test_explain_prints_each_pass_with_its_time():
     assert "1 kernel, called 1 time, between 0 NumPy steps" in text
 
 
+def test_explain_of_a_long_loop_is_short():
+    def f(x):
+        for _ in range(1000):
+            x = 3.5 * x * (1.0 - x)
+        return x
+
+    text = ft.explain(f)(np.ones(5))
+    assert "1000 periods of 3" in text
+    assert len(text.splitlines()) < 300
+
+
 def test_a_function_tells_its_traces_and_compiles():
     f = ft.jit(lambda x: np.exp(x) if np.sum(x) > 0 else x, compile="now")
     for x in (np.ones(3), -np.ones(3), np.ones(4)):

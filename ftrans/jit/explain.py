@@ -84,6 +84,14 @@ class Lowered:
             rows += [f"piece {n} of {len(different)}, {times} times:", indent(pretty(piece.jaxpr()))]
         return "\n".join(rows)
 
+    def equations(self) -> list[str]:
+        """The jaxpr as traced and simplified, or of a long program the pieces that it is cut into."""
+        if len(self.pieces) > 1:
+            return [f"after roll: {counted(len(self.pieces), 'piece')}", self.rolled()]
+        return [
+            self.as_text("jaxpr"), f"after simplify: {counted(len(self.simplified.eqns), 'equation')}", self.as_text("simplified"),
+        ]  # fmt: skip
+
     def passes(self) -> str:
         """A row for each pass: what it left, in how many milliseconds (none where an equal jaxpr had been through it)."""
         size = len(self.jaxpr.eqns)
@@ -208,9 +216,7 @@ def explain(fun: Callable[..., Any]) -> Callable[..., str]:
         parts = [
             f"jit({jitted.__name__})",
             lowered.passes(),
-            lowered.as_text("jaxpr"),
-            f"after simplify: {counted(len(lowered.simplified.eqns), 'equation')}",
-            lowered.as_text("simplified"),
+            *lowered.equations(),
             f"after fuse: {counted(len(kernels), 'kernel')}, {sum([not isinstance(i, Group) for i in lowered.plan])} NumPy steps",
             lowered.as_text("loops"),
             f"compile: {len(new)} of {len(kernels)} kernels were new; {sum(milliseconds):.1f} ms in all",

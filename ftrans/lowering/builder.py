@@ -43,10 +43,11 @@ PREDICATES = frozenset(
 PART = {"complex64": "float32", "complex128": "float64"}
 """The dtype of the real and of the imaginary part: two neighbours in memory, aligned as one of them."""
 
-COMPLEX = PREDICATES - {"signbit"} | frozenset(
-    "add subtract multiply divide square reciprocal negative conjugate real imag absolute sign rint maximum minimum fmax fmin "
-    "exp log log2 log10 sqrt sin cos tan sinh cosh tanh".split()
-)
+COMPLEX = PREDICATES - {"signbit"} | {
+    "add", "subtract", "multiply", "divide", "square", "reciprocal", "negative", "conjugate", "real", "imag", "absolute", "sign",
+    "rint", "maximum", "minimum", "fmax", "fmin", "exp", "log", "log2", "log10", "sqrt", "sin", "cos", "tan", "sinh", "cosh",
+    "tanh",
+}  # fmt: skip
 """Builder operations on complex elements. With any other a complex equation stays a NumPy step."""
 
 

@@ -121,11 +121,13 @@ def size_of(j: Jaxpr, v: int) -> int:
 
 def element_cost(eqn: Eqn, j: Jaxpr, column: int) -> float:
     """Seconds that a function of the table takes for all its elements; column 0 for NumPy, 2 for kernels."""
-    out = j.avals[eqn.outs[0]]
+    out = j.avals.get(eqn.outs[0])
+    if out is None:  # the copy of a cheap operation that a plan has for one of its readers
+        return 0.0
     running = RUNNING.get(eqn.op.name)
     if running is not None or not eqn.ins:
         return 1e-9 * running[column] * out.size if running is not None else 0.0
-    return 1e-9 * nanoseconds(eqn.op.name, j.avals[eqn.ins[0]].dtype)[column > 0] * out.size
+    return 1e-9 * nanoseconds(eqn.op.name, j.avals.get(eqn.ins[0], out).dtype)[column > 0] * out.size
 
 
 def nanoseconds(name: str, dtype: np.dtype[Any]) -> tuple[float, float]:
@@ -151,5 +153,6 @@ def rows(eqn: Eqn, j: Jaxpr) -> int:
     if getattr(eqn.op, "reduction", None) is None:
         return 0
     axes = getattr(eqn.op, "axes", None) or (getattr(eqn.op, "axis", -1),)
-    last = j.avals[eqn.ins[0]].ndim - 1
-    return j.avals[eqn.outs[0]].size if last in axes or -1 in axes else 0
+    out = j.avals[eqn.outs[0]]
+    last = out.ndim + len(axes) - 1
+    return out.size if last in axes or -1 in axes else 0

@@ -9,18 +9,17 @@ of 0; then the equation is done again by NumPy, which raises its IndexError.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..core.aval import Aval, aval
 from ..core.jaxpr import Eqn
 from ..ops.indexing import Gather, Scatter
+from .axes import Axis, joined, nest_of
 from .group import Group
 from .loops import ITEMSIZE, Code, Operand
-from .nest import Nest
 
 INDICES = ("int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8")
 COMBINE = {"add": "add", "multiply": "multiply", "minimum": "minimum", "maximum": "maximum"}
@@ -39,6 +38,7 @@ class Indexed(Code):
     counts: how many loop axes there are of each kind: S, rest, indexed.
     indices: the dtypes of the index arrays, one for each indexed axis.
     order: the axes of the last two kinds as they stand in x, for copying it.
+    over: the result is in x's memory.
     Operands: x, the new elements unless mode is None, the indices; the result, the status.
     """
 
@@ -49,6 +49,7 @@ class Indexed(Code):
     counts: tuple[int, int, int]
     order: tuple[int, ...]
     _operands: tuple[Operand, ...]
+    over: bool = False
 
     @property
     def naxes(self) -> int:  # type: ignore[override]
@@ -65,16 +66,16 @@ class Indexed(Code):
 
     @property
     def inplace(self) -> tuple[int | None, ...]:
-        return (None, None)
+        return (0 if self.over else None, None)
+
+    def overwriting(self) -> Code | None:
+        return replace(self, over=True) if self.mode is not None else None
 
     def __str__(self) -> str:
         place = f"[{', '.join([f'i{k}[s]' for k in range(len(self.indices))])}, rest]"
         if self.mode is None:
             return f"out[s, rest] = x{place}"
         return f"out = x\nout{place} = {'new' if self.mode == 'set' else f'{self.mode}(out{place}, new)'}[s, rest]"
-
-
-Axis = tuple[int, tuple[int | None, ...]]  # its size; which axis of every operand it is
 
 
 def gathering(eqn: Eqn, avals: dict[int, Aval]) -> Group | None:
@@ -105,56 +106,25 @@ def indexed(
     arrays = [avals[v] for v in (*eqn.ins, *eqn.outs)]
     spans = {"part": rank + len(rest), "index": rank}
 
-    def places(k: int, of_x: int | None) -> tuple[int | None, ...]:
-        """For every operand which of its axes is axis k of the part (and axis `of_x` of x)."""
-        return tuple([of_x if role == "whole" else own_axis(a, spans[role], k) for role, a in zip(roles, arrays, strict=True)])
+    def axis(size: int, k: int, of_x: int | None) -> Axis:
+        """Axis k of the part, which is axis `of_x` of x."""
+        own = [of_x if role == "whole" else own_axis(a, spans[role], k) for role, a in zip(roles, arrays, strict=True)]
+        return Axis(size, (*own, None))
 
-    first = joined([(n, places(k, None)) for k, n in enumerate(shape)])
-    second = joined([(x.shape[a], places(rank + k, a)) for k, a in enumerate(rest)])
-    third = [[(x.shape[a], tuple([a if role == "whole" else None for role in roles]))] for a in axes]
-    return made(eqn, avals, mode, [first, second, third], arrays)
+    s_loops = joined([axis(n, k, None) for k, n in enumerate(shape)])
+    rest_loops = joined([axis(x.shape[a], rank + k, a) for k, a in enumerate(rest)])
+    indexed_loops = [[Axis(x.shape[a], (*[a if role == "whole" else None for role in roles], None))] for a in axes]
+    loops = [*s_loops, *rest_loops, *indexed_loops]
+    nest = nest_of(loops, [*[a.dtype_name for a in arrays], STATUS.dtype_name])
+    order = sorted(range(len(s_loops), len(loops)), key=lambda k: nest.walks[0][k])
+    counts = (len(s_loops), len(rest_loops), len(indexed_loops))
+    kernel = Indexed(mode, x.dtype_name, tuple([i.dtype_name for i in indices]), counts, tuple(order), nest.operands)
+    status = max(avals) + 1
+    avals[status] = STATUS
+    return Group([eqn], eqn.ins, (*eqn.outs, status), kernel, nest, (avals[eqn.outs[0]], STATUS))
 
 
 def own_axis(a: Aval, ndim: int, k: int) -> int | None:
     """Which axis of an array is axis k of the `ndim` axes that it is broadcast to, if it moves along it."""
     own = k - (ndim - a.ndim)
     return own if 0 <= own < a.ndim and a.shape[own] != 1 else None
-
-
-def made(eqn: Eqn, avals: dict[int, Aval], mode: str | None, kinds: list[list[list[Axis]]], arrays: list[Aval]) -> Group:
-    """The group of an equation, from its loop axes (each a list of axes in one stride) by kind."""
-    loops = [group for kind in kinds for group in kind]
-    walks = [tuple([-1 if (d := group[-1][1][q]) is None else d for group in loops]) for q in range(len(arrays))]
-    walks.append((-1,) * len(loops))
-    strict = [any([len(group) > 1 and group[0][1][q] is not None for group in loops]) for q in range(len(arrays))]
-    dtypes = [*[a.dtype_name for a in arrays], STATUS.dtype_name]
-    operands = tuple(
-        [Operand(d, tuple([k >= 0 for k in w]), "s" if w[-1] >= 0 else "0") for d, w in zip(dtypes, walks, strict=True)]
-    )
-    start = len(kinds[0])
-    order = sorted(range(start, len(loops)), key=lambda k: walks[0][k])
-    counts = (len(kinds[0]), len(kinds[1]), len(kinds[2]))
-    kernel = Indexed(mode, arrays[0].dtype_name, tuple(dtypes[len(arrays) - 1 - counts[2] : -2]), counts, tuple(order), operands)
-    sizes = tuple([math.prod([axis[0] for axis in group]) for group in loops])
-    nest = Nest(sizes, (False,) * len(loops), operands, tuple(walks), (*strict, False))
-    status = max(avals) + 1
-    avals[status] = STATUS
-    return Group([eqn], eqn.ins, (*eqn.outs, status), kernel, nest, (avals[eqn.outs[0]], STATUS))
-
-
-def joined(axes: Sequence[Axis]) -> list[list[Axis]]:
-    """Axes grouped so that every operand can walk each group in one stride; without those of size 1."""
-    groups: list[list[Axis]] = []
-    for size, places in axes:
-        if size == 1:
-            continue
-        if groups and all([follows(p, q) for p, q in zip(groups[-1][-1][1], places, strict=True)]):
-            groups[-1].append((size, places))
-        else:
-            groups.append([(size, places)])
-    return groups
-
-
-def follows(before: int | None, here: int | None) -> bool:
-    """Whether one axis of an array comes right after another, or the array has neither."""
-    return here is None if before is None else here == before + 1

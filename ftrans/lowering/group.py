@@ -54,6 +54,9 @@ class Group(KernelStep):
     def overwrite(self, candidates: Sequence[int], avals: dict[int, Aval]) -> None:
         """Store outputs into these operands, where one is walked just as the output is and nowhere else."""
         if not isinstance(self.kernel, Kernel):
+            over = self.kernel.overwriting()
+            if over is not None and self.ins[0] in candidates and self.ins.count(self.ins[0]) == 1:
+                self.kernel = over
             return
         outputs = list(self.kernel.outputs)
         first = len(self.ins)

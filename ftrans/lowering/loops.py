@@ -122,6 +122,10 @@ class Code:
         """For each output the input whose array it overwrites, element by element, or None."""
         raise NotImplementedError
 
+    def overwriting(self) -> Code | None:
+        """The same with the first output in the memory of the first input, which is laid out alike; None where it cannot be."""
+        return None
+
     @property
     def ops(self) -> tuple[Op, ...]:
         """The operations in it that have names in the cost model; a helper process must know their classes."""

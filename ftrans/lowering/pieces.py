@@ -7,17 +7,15 @@ those of the part, and for each axis of the array one whose size is where the pa
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..core.aval import Aval
 from ..core.jaxpr import Eqn
 from ..ops.indexing import Put
 from ..ops.structural import Concatenate
+from .axes import Axis, nest_of
 from .group import Group
 from .loops import ITEMSIZE, Code, Operand
-from .nest import Nest
 
 MOST = 32  # parts that are joined by one kernel
 
@@ -55,12 +53,13 @@ class Joined(Code):
 class Placed(Code):
     """A copy of x with `new` in the part that has a step for some axes of x and one place (None) on the others.
 
-    If x and the result are the same memory, nothing is copied.
+    over: the result is in x's memory; then nothing is copied.
     """
 
     dtype: str
     steps: tuple[int | None, ...]
     _operands: tuple[Operand, ...]
+    over: bool = False
 
     @property
     def naxes(self) -> int:  # type: ignore[override]
@@ -77,7 +76,10 @@ class Placed(Code):
 
     @property
     def inplace(self) -> tuple[int | None, ...]:
-        return (None,)
+        return (0 if self.over else None,)
+
+    def overwriting(self) -> Code | None:
+        return replace(self, over=True)
 
     def __str__(self) -> str:
         index = ", ".join([f"start{k}" if s is None else f"start{k}::{s}" for k, s in enumerate(self.steps)])
@@ -92,17 +94,14 @@ def concatenation(eqn: Eqn, avals: dict[int, Aval]) -> Group | None:
     if len(ins) > MOST or out.dtype_name not in ITEMSIZE or any([a.dtype is not out.dtype for a in ins]):
         return None
     axis = op.axis % out.ndim
-    outer = [k for k in range(axis) if out.shape[k] != 1]
-    inner = [k for k in range(axis + 1, out.ndim) if out.shape[k] != 1]
-    n = [a.shape[axis] for a in ins]
-    sizes = (math.prod([out.shape[k] for k in outer]), *n, math.prod([out.shape[k] for k in inner]))
-    first, last = (outer[-1] if outer else -1), (inner[-1] if inner else -1)
-    walks = [(first, *[axis if j == k else -1 for j in range(len(ins))], last) for k in range(len(ins))]
-    walks.append((first, *[axis] * len(ins), last))
-    operands = operands_of(out.dtype_name, walks)
-    strict = len(outer) > 1 or len(inner) > 1
-    nest = Nest(sizes, (False,) * len(sizes), operands, tuple(walks), (strict,) * len(walks))
-    return Group([eqn], eqn.ins, eqn.outs, Joined(out.dtype_name, len(ins), operands), nest, (out,))
+    every = range(len(ins) + 1)  # the operands: parts and result
+    outer, inner = [
+        [Axis(out.shape[k], (k,) * len(every)) for k in axes if out.shape[k] != 1]
+        for axes in (range(axis), range(axis + 1, out.ndim))
+    ]
+    parts = [[Axis(a.shape[axis], tuple([axis if j in (k, len(ins)) else None for j in every]))] for k, a in enumerate(ins)]
+    nest = nest_of([outer, *parts, inner], [out.dtype_name] * len(every))
+    return Group([eqn], eqn.ins, eqn.outs, Joined(out.dtype_name, len(ins), nest.operands), nest, (out,))
 
 
 def placement(eqn: Eqn, avals: dict[int, Aval]) -> Group | None:
@@ -113,25 +112,13 @@ def placement(eqn: Eqn, avals: dict[int, Aval]) -> Group | None:
         return None
     starts = [item if isinstance(item, int) else item[0] for item in op.items if item is not None]
     steps = tuple([None if isinstance(item, int) else item[1] for item in op.items if item is not None])
-    part: list[tuple[int, int, int]] = []  # size, axis of x, axis of new
     shape = [item for item in op.items if not isinstance(item, int)]  # the axes of the part, new ones (None) included
     axes = iter([k for k, s in enumerate(steps) if s is not None])
+    part = []
     for k, item in enumerate(shape):
         if item is not None:
             own = k - (len(shape) - new.ndim)
-            part.append((item[2], next(axes), own if own >= 0 and new.shape[own] != 1 else -1))
-    sizes = (*x.shape, *[n for n, _, _ in part], *starts)
-    whole, rest = list(range(x.ndim)), [-1] * x.ndim
-    walks = [
-        (*whole, *[-1 for _ in part], *rest),
-        (*[-1 for _ in whole], *[own for _, _, own in part], *rest),
-        (*whole, *[axis for _, axis, _ in part], *rest),
-    ]
-    operands = operands_of(out.dtype_name, walks)
-    nest = Nest(sizes, (False,) * len(sizes), operands, tuple(walks), (False,) * 3)
-    return Group([eqn], eqn.ins, eqn.outs, Placed(out.dtype_name, steps, operands), nest, (out,))
-
-
-def operands_of(dtype: str, walks: Sequence[tuple[int, ...]]) -> tuple[Operand, ...]:
-    """Operands that are walked so, in any stride."""
-    return tuple([Operand(dtype, tuple([k >= 0 for k in walk]), "s" if walk[-1] >= 0 else "0") for walk in walks])
+            part.append([Axis(item[2], (None, own if own >= 0 and new.shape[own] != 1 else None, next(axes)))])
+    whole = [[Axis(n, (k, None, k))] for k, n in enumerate(x.shape)]
+    nest = nest_of([*whole, *part, *[[Axis(n, (None,) * 3)] for n in starts]], [out.dtype_name] * 3)
+    return Group([eqn], eqn.ins, eqn.outs, Placed(out.dtype_name, steps, nest.operands), nest, (out,))

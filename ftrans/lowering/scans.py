@@ -7,15 +7,14 @@ independent: inner elements go in vectors, and where there are none several rows
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..core.aval import Aval
 from ..core.jaxpr import Eqn
 from ..ops.reductions import CumMax, CumMin, CumProd, CumSum
+from .axes import Axis, nest_of
 from .group import Group
 from .loops import ITEMSIZE, Code, Operand
-from .nest import Nest
 
 COMBINE = {CumSum: "add", CumProd: "multiply", CumMax: "maximum", CumMin: "minimum"}
 """The builder's operation that takes in one more element."""
@@ -63,11 +62,7 @@ def running(eqn: Eqn, avals: dict[int, Aval]) -> Group | None:
     if not x.ndim or not dtypes <= set(ITEMSIZE) or dtypes & set(LEFT_TO_NUMPY) or out.dtype_name == "bool":
         return None
     axis = op.axis % x.ndim  # type: ignore[attr-defined]
-    outer = [k for k in range(axis) if x.shape[k] != 1]
-    inner = [k for k in range(axis + 1, x.ndim) if x.shape[k] != 1]
-    sizes = (math.prod([x.shape[k] for k in outer]), x.shape[axis], math.prod([x.shape[k] for k in inner]))
-    walk = (outer[-1] if outer else -1, axis, inner[-1] if inner else -1)
+    outer, inner = [[Axis(x.shape[k], (k, k)) for k in axes if x.shape[k] != 1] for axes in (range(axis), range(axis + 1, x.ndim))]
     kernel = Scan(COMBINE[type(op)], x.dtype_name, out.dtype_name, getattr(op, "reverse", False), bool(inner))
-    strict = len(outer) > 1 or len(inner) > 1
-    nest = Nest(sizes, (False,) * 3, kernel.operands, (walk, walk), (strict, strict))
-    return Group([eqn], eqn.ins, eqn.outs, kernel, nest, (out,))
+    nest = nest_of([outer, [Axis(x.shape[axis], (axis, axis))], inner], [x.dtype_name, out.dtype_name])
+    return Group([eqn], eqn.ins, eqn.outs, kernel, replace(nest, operands=kernel.operands), (out,))

@@ -72,7 +72,11 @@ class Logit(Unary):
         return div(t, mul(x, sub(1.0, x)))
 
     def lower(self, b: Any, x: Any) -> Any:
-        return b.log(b.divide(x, b.subtract(b.constant(1, x.dtype), x)))
+        half, one = b.constant(0.5, x.dtype), b.constant(1, x.dtype)
+        centred = b.subtract(x, half)
+        near = b.arctanh(b.add(centred, centred))
+        far = b.log(b.divide(x, b.subtract(one, x)))
+        return b.where(b.less(b.absolute(centred), b.constant(0.25, x.dtype)), b.add(near, near), far)
 
 
 class Xlogy(Binary):

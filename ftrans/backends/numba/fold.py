@@ -22,7 +22,7 @@ from functools import cache
 from ...lowering.loops import ITEMSIZE
 from . import half
 from .asm import ALIGN, MEMORY, Function, Text, is_float, literal
-from .ops import KINDS
+from .conversion import KINDS
 
 BLOCK = 512
 LANES = 32

@@ -1,8 +1,8 @@
 """float16 elements, held in registers as the float32 of the same value: `load`, `rounded`, `store`.
 
-NumPy computes a float16 operation in float32 and rounds: so does `rounded(f, f.let("fadd float ..."))`. LLVM's own type `half` is not
-used: without a processor's help it becomes calls of functions that no library of the process has, and LLVM may turn two roundings,
-double to float to half, into one such call. Everything here is integer arithmetic that vectorises.
+NumPy computes a float16 operation in float32 and rounds: so does `rounded(f, f.let("fadd float ..."))`. LLVM's own type `half` is
+not used: without a processor's help it becomes calls of functions that no library of the process has, and LLVM may turn two
+roundings, double to float to half, into one such call. Everything here is integer arithmetic that vectorises.
 """
 
 from __future__ import annotations

@@ -45,6 +45,9 @@ def check() -> None:
         np.int8(-3),
         np.uint16(3),
         np.bool_(True),
+        np.float16(2.5),
+        np.complex64(2.5 + 1j),
+        np.complex128(2.5 + 1j),
         2.5 + 1j,
     ):
         payload = ctypes.string_at(id(scalar) + HEAD, np.asarray(scalar).itemsize)

@@ -9,15 +9,14 @@ bits. Functions without a rule are looked up among the vector routines.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from ...lowering.builder import PART, PREDICATES, Builder
 from ...lowering.loops import ITEMSIZE
-from . import half, opscomplex, powers, vecmath
+from . import opscomplex, powers, vecmath
 from .asm import REGISTER, Function, Val, literal, round_float16
+from .conversion import KINDS, cast, convert
 from .real import INF, NAN
-
-KINDS = {dtype: dtype[0] for dtype in ITEMSIZE}
-"""b, u, i, f or c, by dtype."""
 
 COST = {"routine": 15, "division": 5}
 """Rough cost of one element in tenths of a nanosecond, where it is not 1. It decides when the GIL is released."""
@@ -71,16 +70,15 @@ class IRBuilder(Builder[Val]):
     def where(self, condition: Val, x: Val, y: Val) -> Val:
         return self.select(condition.name, x, y)
 
-    def constant(self, value: complex, dtype: str) -> Val:
+    def constant(self, value: Any, dtype: str) -> Val:
         type_ = REGISTER[dtype]
         if dtype in PART:
             return Val(literal(complex(value).real, type_), dtype, literal(complex(value).imag, type_))
-        assert not isinstance(value, complex), f"{value} is no {dtype}"
         return Val(literal(round_float16(value) if dtype == "float16" else value, type_), dtype)
 
     def ipow(self, x: Val, n: int) -> Val:
         if x.dtype == "float16":  # rounded once
-            return self.convert(super().ipow(Val(x.name, "float32"), n), x.dtype)
+            return self.convert(self.ipow(Val(x.name, "float32"), n), x.dtype)
         return powers.integer_power(self, x, n) if KINDS[x.dtype] == "f" else super().ipow(x, n)
 
     def convert(self, x: Val, dtype: str) -> Val:
@@ -116,7 +114,9 @@ class IRBuilder(Builder[Val]):
         return self.two("or", x, y)
 
 
-EXACT = frozenset("negative absolute sign maximum minimum fmax fmin copysign floor ceil trunc rint".split())
+EXACT = frozenset(
+    ["negative", "absolute", "sign", "maximum", "minimum", "fmax", "fmin", "copysign", "floor", "ceil", "trunc", "rint"]
+)
 """Operations whose result is a float16 without being rounded, if their operands are."""
 
 Rule = Callable[..., Val]
@@ -365,7 +365,7 @@ def _quotient(b: IRBuilder, x: Val, y: Val) -> Val:
     quotient = b.divide(b.convert(x, real), b.convert(y, real))
     if size == 8:
         quotient = b.fmin(quotient, b.like(2.0**63 - 1024, quotient))
-    return _cast(b, quotient, "fptosi" if signed else "fptoui", x.dtype)
+    return cast(b, quotient, "fptosi" if signed else "fptoui", x.dtype)
 
 
 def _floored(b: IRBuilder, x: Val, y: Val) -> tuple[Val, Val]:
@@ -426,73 +426,3 @@ def _power_int(b: IRBuilder, x: Val, y: Val) -> Val:
         result = b.where(odd, b.multiply(result, square), result)
         square = b.multiply(square, square)
     return result
-
-
-# ---- conversion ------------------------------------------------------------------------------------------------------
-
-
-def convert(b: IRBuilder, x: Val, dtype: str) -> Val:
-    """x as another dtype: C's conversions, as ndarray.astype does them; anything but zero is True."""
-    if x.dtype == dtype:
-        return x
-    if x.dtype in PART or dtype in PART:
-        return _convert_complex(b, x, dtype)
-    if x.dtype == "float16":  # it is a float32
-        return Val(x.name, dtype) if dtype == "float32" else convert(b, Val(x.name, "float32"), dtype)
-    if dtype == "float16":
-        return _to_half(b, x)
-    source, target = KINDS[x.dtype], KINDS[dtype]
-    if target == "b":
-        return b.not_equal(x, b.like(0, x))
-    if source == target == "f":
-        return _cast(b, x, "fpext" if dtype == "float64" else "fptrunc", dtype)
-    if source == "f":
-        return _float_to_int(b, x, dtype)
-    if target == "f":
-        return _cast(b, x, "sitofp" if source == "i" else "uitofp", dtype)
-    wider = source == "b" or ITEMSIZE[dtype] > ITEMSIZE[x.dtype]
-    if not wider:
-        return Val(x.name, dtype) if ITEMSIZE[dtype] == ITEMSIZE[x.dtype] else _cast(b, x, "trunc", dtype)
-    return _cast(b, x, "sext" if source == "i" else "zext", dtype)
-
-
-def _cast(b: IRBuilder, x: Val, instruction: str, dtype: str) -> Val:
-    return Val(b.f.let(f"{instruction} {REGISTER[x.dtype]} {x.name} to {REGISTER[dtype]}"), dtype)
-
-
-def _convert_complex(b: IRBuilder, x: Val, dtype: str) -> Val:
-    """To or from complex: of a complex value everything but bool and complex takes the real part."""
-    if x.dtype not in PART:
-        return opscomplex.whole(convert(b, x, PART[dtype]), b.constant(0, PART[dtype]))
-    re, im = opscomplex.parts(x)
-    if dtype in PART:
-        return opscomplex.whole(convert(b, re, PART[dtype]), convert(b, im, PART[dtype]))
-    return b.either(convert(b, re, dtype), convert(b, im, dtype)) if dtype == "bool" else convert(b, re, dtype)
-
-
-def _to_half(b: IRBuilder, x: Val) -> Val:
-    """Rounded to float16, once: a double is first rounded to an odd float32, from which no tie can arise (Boldo, Melquiond 2008)."""
-    single = convert(b, x, "float32")
-    if x.dtype == "float64":
-        f, back = b.f, convert(b, single, "float64")
-        bits = f.let(f"bitcast float {single.name} to i32")
-        away = f.let(f"zext i1 {b.greater(b.absolute(back), b.absolute(x)).name} to i32")
-        shorter = f.let(f"sub i32 {bits}, {away}")
-        odd = f.let(f"bitcast i32 {f.let(f'or i32 {shorter}, 1')} to float")
-        inexact = b.compare("fcmp one", back, x)
-        single = b.where(inexact, Val(odd, "float32"), single)
-    return Val(half.rounded(b.f, single.name), "float16")
-
-
-def _float_to_int(b: IRBuilder, x: Val, dtype: str) -> Val:
-    """Towards zero. Outside the range C leaves the result open; a wider type gives what C compilers mostly do."""
-    if dtype == "uint64":  # negative numbers wrap
-        low, half = convert(b, x, "int64"), b.like(2.0**63, x)
-        high = b.bitwise_xor(convert(b, b.subtract(x, half), "int64"), b.constant(-(2**63), "int64"))
-        result = b.where(b.less(x, half), low, high)
-    else:
-        size = ITEMSIZE[dtype]
-        wide = "int64" if size == 8 or dtype == "uint32" else "int32"
-        result = _cast(b, x, "fptosi", wide)
-    frozen = Val(b.f.let(f"freeze {REGISTER[result.dtype]} {result.name}"), result.dtype)
-    return convert(b, frozen, dtype)

@@ -186,7 +186,7 @@ def _absolute(b: Complex, x: Val) -> Val:
 
 @rule("sign")
 def _sign(b: Complex, x: Val) -> Val:
-    """x/|x|. Where that is infinite, along the infinite part (the imaginary one if none is), and nan where both are, as NumPy has it."""
+    """x/|x|; if that is infinite, along the infinite part (the imaginary one if none is), nan if both are, as NumPy has it."""
     (re, im), size = parts(x), b.absolute(x)
     zero, one = like(b, 0, size), like(b, 1, size)
     endless, along_re = b.isinf(size), b.isinf(re)

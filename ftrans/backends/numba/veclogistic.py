@@ -1,8 +1,11 @@
-"""The logistic function and logarithms of sums of exponentials without branches, on doubles and floats: see vecmath.py."""
+"""The logistic function and logarithms of sums of exponentials without branches, on doubles: see vecmath.py.
+
+expit and log1pexp are on floats too.
+"""
 
 from __future__ import annotations
 
-from .real import INF, Real
+from .real import Real
 from .vecexp import EXPONENTIAL, LN2_HI, LN2_LO, exp2m1_reduced, expm1_reduced
 from .veclog import log_parts
 
@@ -38,7 +41,7 @@ LOG1P_L = (
     0.00280164199280335, -0.01718426698244871, 0.049309973434549695, -0.0913941377401492, 0.13033364238242814,
     -0.16365152869205535, 0.19956707952251837, -0.24996759908263924, 0.3333323734621399, -0.4999999952222377,
 )  # fmt: skip
-"""(log(1+e) - e) / e**2 on 0 <= e <= 1, Chebyshev; error 5e-9: for single precision."""
+"""(log(1+e) - e) / e**2 on 0 <= e <= 1, Chebyshev; error 5e-9: for float32."""
 
 
 def _log1p(f: Real, parts: tuple[str, str, str]) -> tuple[str, str]:
@@ -66,34 +69,25 @@ def log1pexp(f: Real, x: str) -> str:
     return f.add(high, f.add(positive, low))
 
 
-def _larger_and_gap(f: Real, x: str, y: str) -> tuple[str, str]:
+def larger_and_gap(f: Real, x: str, y: str) -> tuple[str, str]:
     """The larger of two, or nan, and how far they are apart; equal infinities are not."""
     larger = f.select(f.compare("ult", x, y), y, x)
     larger = f.select(f.compare("uno", x, x), x, larger)
     return larger, f.select(f.compare("oeq", x, y), f.const(0.0), f.absolute(f.sub(x, y)))
 
 
-def _total(f: Real, larger: str, high: str, low: str) -> str:
-    """larger + high + low; the sum of the first two may cancel, so what it loses is kept; infinities lose nothing."""
-    total = f.add(larger, high)
-    lost = f.add(f.two_sum_tail(larger, high, total), low)
-    return f.add(total, f.select(f.compare("olt", f.absolute(total), f.const(INF)), lost, f.const(0.0)))
-
-
 def logaddexp(f: Real, x: str, y: str) -> str:
     """max + log(1 + exp(-|x - y|))."""
-    larger, gap = _larger_and_gap(f, x, y)
-    return _total(f, larger, *_log1p(f, _decay(f, gap)))
+    larger, gap = larger_and_gap(f, x, y)
+    high, low = _log1p(f, _decay(f, gap))
+    return f.add(larger, f.add(high, low))
 
 
 def logaddexp2(f: Real, x: str, y: str) -> str:
-    """max + log(1 + 2**-|x - y|) / log(2)."""
+    """max + log(1 + 2**-|x - y|) / log(2); the last is 1 for equal ones."""
     c = EXPONENTIAL[f.format.name]
-    larger, gap = _larger_and_gap(f, x, y)
+    larger, gap = larger_and_gap(f, x, y)
     p, tail, k = exp2m1_reduced(f, f.neg(f.at_most(gap, -1.5 * c.least)))
     high, low = _log1p(f, (*_one_more(f, p, tail), k))
-    product = f.mul(high, f.const(c.inverse[0]))
-    rest = f.fma(high, f.const(c.inverse[0]), f.neg(product))
-    rest = f.add(rest, f.fma(high, f.const(c.inverse[1]), f.mul(low, f.const(c.inverse[0]))))
-    same = f.compare("oeq", gap, f.const(0.0))  # the logarithm of 2 is 1
-    return _total(f, larger, f.select(same, f.const(1.0), product), f.select(same, f.const(0.0), rest))
+    rest = f.fma(high, f.const(c.inverse[0]), f.fma(high, f.const(c.inverse[1]), f.mul(low, f.const(c.inverse[0]))))
+    return f.add(f.select(f.compare("oeq", gap, f.const(0.0)), f.const(1.0), rest), larger)

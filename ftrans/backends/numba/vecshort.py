@@ -13,6 +13,7 @@ from .real import INF, MAGIC, NAN, Real
 from .veccircle import PI_2
 from .vecexp import INV_LN2, LN2
 from .veclog import SQRT_HALF_BITS, log_edges
+from .veclogistic import LOG1P_L, larger_and_gap
 from .vecpower import log_of_edges, power_edges
 
 EXP_Q = (
@@ -180,3 +181,23 @@ def hypot(f: Real, x: str, y: str) -> str:
     root = f.sqrt(f.fma(x, x, f.mul(y, y)))
     infinite = f.either(*[f.compare("oeq", f.absolute(side), f.const(INF)) for side in (x, y)])
     return f.select(infinite, f.const(INF), root)
+
+
+# ---- sums of exponentials --------------------------------------------------------------------------------------------
+
+
+def _log1p_of_decay(f: Real, gap: str) -> str:
+    """log(1 + exp(-gap)) for gap >= 0."""
+    e = _exp(f, f.neg(gap))
+    return f.fma(f.mul(e, e), f.horner(e, LOG1P_L), e)
+
+
+def logaddexp(f: Real, x: str, y: str) -> str:
+    larger, gap = larger_and_gap(f, x, y)
+    return f.add(larger, _log1p_of_decay(f, gap))
+
+
+def logaddexp2(f: Real, x: str, y: str) -> str:
+    larger, gap = larger_and_gap(f, x, y)
+    rest = f.mul(_log1p_of_decay(f, f.mul(gap, f.const(LN2))), f.const(INV_LN2))
+    return f.add(larger, f.select(f.compare("oeq", gap, f.const(0.0)), f.const(1.0), rest))

@@ -10,7 +10,7 @@ from .real import Real
 from .vecerf import ERF_P, erfc
 from .vecexp import EXPONENTIAL, exp, exp2, exp_reduced
 from .veclog import log_edges
-from .veclogistic import expit, log1pexp, logaddexp, logaddexp2
+from .veclogistic import expit, log1pexp
 
 LN2 = EXPONENTIAL["float"].ln2
 
@@ -172,6 +172,5 @@ def arctan2(f: Real, y: str, x: str) -> str:
 
 
 __all__ = [
-    "arctan", "arctan2", "cos", "erf", "erfc", "exp", "exp2", "expit", "log", "log10", "log1p", "log1pexp", "log2", "logaddexp",
-    "logaddexp2", "sin", "tanh",
+    "arctan", "arctan2", "cos", "erf", "erfc", "exp", "exp2", "expit", "log", "log10", "log1p", "log1pexp", "log2", "sin", "tanh",
 ]  # fmt: skip
