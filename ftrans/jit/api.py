@@ -58,7 +58,9 @@ class Variant:
         "written",
     )
 
-    def __init__(self, call: Call, jaxpr: Jaxpr, guards: tuple[Any, ...], captured: Captured) -> None:
+    def __init__(
+        self, call: Call, jaxpr: Jaxpr, guards: tuple[Any, ...], captured: Captured, donated: tuple[int, ...] = ()
+    ) -> None:
         self.jaxpr, self.guards, self.captured = jaxpr, guards, captured
         self.ranks = config.strict, config.numpy_rank_promotion  # the checks that this trace has passed
         self.out_tree = call.out_tree
@@ -66,7 +68,7 @@ class Variant:
         self.asked = -1  # how many settings had changed when one was made, or found to be impossible
         self.make = treecode.maker(call.out_tree)
         self.written = [k for k, i in enumerate(call.trace.inputs) if i in call.trace.written]
-        self.programs: Tiered = tiered(jaxpr, True)
+        self.programs: Tiered = tiered(jaxpr, True, donated)
         originals = {i: x for i, x, _ in call.trace.ids.values() if isinstance(x, ndarray)}
         positions = call.jaxpr.invars[call.n_in :]
         self.sources = [originals.get(i, c) for i, c in zip(positions, call.trace.consts, strict=True)]
@@ -108,7 +110,7 @@ class Entry:
 class Jitted:
     """A jitted function. `lower(*args)` shows how it is compiled, `explain()` what has happened so far."""
 
-    def __init__(self, fun: Callable[..., Any], static: Static, compile: str | None, donate: tuple[int, ...]) -> None:
+    def __init__(self, fun: Callable[..., Any], static: Static, compile: str | None, donate: Donated) -> None:
         self.fun, self.static, self.mode, self.donate = fun, static, compile, donate
         self.entries: dict[Any, Entry] = {}
         self.first_ints: dict[Any, int] = {}
@@ -144,7 +146,8 @@ class Jitted:
         """The jitted method of one object."""
         method = types.MethodType(self.fun, instance)
         nums = [n - (n > 0) for n in as_tuple(self.static.argnums) if n != 0]  # counted with `self`, which is no argument here
-        return Jitted(method, Static(method, nums, self.static.argnames), self.mode, self.donate)
+        donated = Donated(method, [n - (n > 0) for n in as_tuple(self.donate.argnums) if n != 0], self.donate.argnames)
+        return Jitted(method, Static(method, nums, self.static.argnames), self.mode, donated)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         direct = self.direct
@@ -321,7 +324,9 @@ class Jitted:
         start = time.perf_counter()
         captured = Captured(self.fun, is_own, getattr(rebuild, "statics", ()))
         traced, guards = self.record(self.call_of(tree, rebuild, self.fixed(inputs, tree)), inputs, outcomes)
-        variant = Variant(traced, simplify(traced.jaxpr), guards, captured.settle(traced.trace.ids))
+        variant = Variant(
+            traced, simplify(traced.jaxpr), guards, captured.settle(traced.trace.ids), self.donate.leaves(tree, self.static)
+        )
         took = (time.perf_counter() - start) * 1e3
         why = "a guard had a new outcome" if outcomes else "new signature"
         self.log.append(Event(f"traced {len(variant.jaxpr.eqns)} equations, {len(guards)} guards", why, took))
@@ -450,8 +455,10 @@ def simple_tree(n: int) -> Any:
 simple_trees: dict[int, Any] = {}
 
 
-class Static:
-    """Which arguments are static: compared by value and passed to the function as they are."""
+class Chosen:
+    """Arguments chosen by position or name. `option` is what messages call them."""
+
+    option = ""
 
     def __init__(self, fun: Any, argnums: Any, argnames: Any) -> None:
         self.argnums, self.argnames = argnums, argnames
@@ -463,7 +470,7 @@ class Static:
                 self.nums.add(names.index(name))
         for num in list(self.nums):
             if not isinstance(num, int) or isinstance(num, bool):
-                raise ArgumentError(at_line(f"jit: static_argnums must be ints, got {shown(num)}"))
+                raise ArgumentError(at_line(f"jit: {self.option}_argnums must be ints, got {shown(num)}"))
             if 0 <= num < len(names):
                 self.names.add(names[num])
         self.names_of = names
@@ -476,10 +483,35 @@ class Static:
         if kinds and inspect.Parameter.VAR_POSITIONAL not in kinds.values():
             for num in sorted(self.nums):
                 if not -len(names) <= num < len(names):
-                    raise ArgumentError(at_line(f"jit: static_argnums={num}, but the function's parameters are {names}"))
+                    raise ArgumentError(at_line(f"jit: {self.option}_argnums={num}, but the function's parameters are {names}"))
 
     def __bool__(self) -> bool:
         return bool(self.nums or self.names)
+
+
+class Donated(Chosen):
+    """Which arguments are donated: compiled code may overwrite their arrays."""
+
+    option = "donate"
+
+    def leaves(self, tree: Any, static: Static) -> tuple[int, ...]:
+        """The numbers of the donated leaves, of a tree ((positional arguments), {named ones}) that static ones are missing from."""
+        if not self:
+            return ()
+        positional, named = tree.subtrees
+        total = len(positional.subtrees) + len(static.nums)
+        given = [k for k in range(total) if k not in {n % total for n in static.nums}]
+        chosen = {n % total for n in self.nums if -total <= n < total}
+        marks = [(k in chosen, child) for k, child in zip(given, positional.subtrees, strict=False)]
+        marks += [(name in self.names, child) for name, child in zip(named.aux or (), named.subtrees, strict=True)]
+        flags = [on for on, child in marks for _ in range(child.num_leaves)]
+        return tuple([k for k, on in enumerate(flags) if on])
+
+
+class Static(Chosen):
+    """Which arguments are static: compared by value and passed to the function as they are."""
+
+    option = "static"
 
     def check(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Raise when a static argument is traced."""
@@ -568,7 +600,9 @@ def jit(
         the function is traced anew for each value. Python ints are static by themselves until they change.
     compile: "hot" (the default) runs NumPy until compiled code pays for itself, "now" compiles at the first call, "never" only
         traces. None takes `ft.config.jit`.
-    donate_argnums, donate_argnames: accepted as in JAX.
+    donate_argnums, donate_argnames: arguments whose arrays compiled code may overwrite with results of the same shape and dtype, which
+        saves memory: do not use them after the call. An array is left alone where it is read-only, not contiguous, or shares memory
+        with another argument.
 
     Python that depends on values (`if x > 0`, `while err > tol`, `int(n)`) works: each outcome is traced once. Prints and
     appends happen when the function is traced, not at later calls. Captured arrays are read at every call, and captured
@@ -588,4 +622,7 @@ def jit(
     unknown = set(ignored) - {"inline", "keep_unused", "device", "backend", "abstracted_axes", "in_shardings", "out_shardings"}
     if unknown:
         raise ArgumentError(at_line(f"jit has no option {', '.join(sorted(unknown))}"))
-    return Jitted(fun, Static(fun, static_argnums, static_argnames), compile, as_tuple(donate_argnums))
+    static, donated = Static(fun, static_argnums, static_argnames), Donated(fun, donate_argnums, donate_argnames)
+    if both := sorted((static.nums & donated.nums) or (static.names & donated.names)):
+        raise ArgumentError(at_line(f"jit: argument {both[0]!r} is both static and donated: only arrays can be donated"))
+    return Jitted(fun, static, compile, donated)

@@ -48,6 +48,7 @@ class Tiered:
 
     jaxpr: Jaxpr
     guards: bool
+    donated: tuple[int, ...] = ()  # inputs whose memory the program may use
     log: list[Event] = field(default_factory=list)
     cold: Program | None = None
     hot: Program | None = None
@@ -93,7 +94,7 @@ class Tiered:
         if self.calls < 2:
             return False
         if self.gain is None:
-            self.plan = fuse.plan(expanded(self.jaxpr))
+            self.plan = self.planned()
             self.gain, self.price = cost.gain_and_price(expanded(self.jaxpr), self.plan, service.is_available)
         if self.gain <= 0:
             return False
@@ -120,6 +121,11 @@ class Tiered:
             raise
         except Exception as error:  # the call has its NumPy steps; compile="now" shows the error
             return self.stay(f"{type(error).__name__}: {error}")
+
+    def planned(self) -> fuse.Plan:
+        """What is compiled, and what is left to NumPy."""
+        j = expanded(self.jaxpr)
+        return fuse.plan(j, [j.invars[k] for k in self.donated])
 
     def missing(self, why: str) -> list[Code]:
         """The kernels that have to be compiled, after loading those of the store; raises where that is forbidden."""
@@ -159,7 +165,7 @@ class Tiered:
     def compile(self, why: str) -> Program:
         """Make the hot program, in this process except for kernels that are on their way."""
         if self.plan is None:
-            self.plan = fuse.plan(expanded(self.jaxpr))
+            self.plan = self.planned()
         start, before = time.perf_counter(), dict(service.counts)
         missing = self.missing(why)
         helper.wait([k for k in missing if helper.is_requested(k)])
@@ -216,12 +222,12 @@ def no_compile() -> Iterator[None]:
         forbidden[0] -= 1
 
 
-def tiered(j: Jaxpr, guards: bool) -> Tiered:
+def tiered(j: Jaxpr, guards: bool, donated: tuple[int, ...] = ()) -> Tiered:
     """The programs of a jaxpr, kept on it."""
-    key = "guarded tiers" if guards else "tiers"
+    key = ("guarded tiers", donated) if guards else "tiers"
     found: Tiered | None = j.memo.get(key)
     if found is None:
-        found = j.memo[key] = Tiered(j, guards)
+        found = j.memo[key] = Tiered(j, guards, donated)
     return found
 
 

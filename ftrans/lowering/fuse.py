@@ -431,18 +431,24 @@ class Plan(list[Item]):
         self.avals, self.outs = avals, outs
 
 
-def plan(j: Jaxpr) -> Plan:
-    """The items of a jaxpr: NumPy steps and groups."""
+def plan(j: Jaxpr, donated: Sequence[int] = ()) -> Plan:
+    """The items of a jaxpr: NumPy steps and groups. donated: inputs that groups may overwrite where they read them last."""
     avals = dict(j.avals)
     items = split(planned(j, pieces(j), avals), avals)
     made: set[int] = set()  # by the groups that stand directly before: memory that a native program can give to others
-    for item, candidates in zip(items, overwritable(avals, j.outs, items), strict=False):
+    safe = 1 + max([n for n, item in enumerate(items) if may_stop(item)], default=-1)  # from here on nothing can end the run
+    for n, (item, candidates) in enumerate(zip(items, overwritable(avals, j.outs, items, donated), strict=False)):
         if isinstance(item, Group):
-            item.overwrite([v for v in candidates if v in made], avals)
+            item.overwrite([v for v in candidates if v in made or (v in donated and n >= safe)], avals)
             made.update(item.outs)
         else:
             made.clear()
     return Plan(items, avals, j.outs)
+
+
+def may_stop(item: Item) -> bool:
+    """Whether a run may end here without a result: by an error, or for another program to take over."""
+    return item.kernel.checked if isinstance(item, Group) else isinstance(item, Eqn) and (item.op.may_raise or item.op.effectful)
 
 
 def planned(j: Jaxpr, parts: Sequence[Piece], avals: dict[int, Aval]) -> list[Item]:

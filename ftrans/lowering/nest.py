@@ -114,7 +114,9 @@ def make_nest(shape: Sequence[int], reduced: Sequence[bool], accesses: Sequence[
     units = tuple([size_of(g[1:], shape) for g in groups])
     steps = tuple([tuple([a.walk.steps[k] for k in inner]) for a in accesses])
     starts = tuple([a.walk.starts for a in accesses])
-    return Nest(tuple(sizes), loops_reduced, tuple(operands), tuple(walks), tuple(joined), tuple(first), extents, units, steps, starts)
+    return Nest(
+        tuple(sizes), loops_reduced, tuple(operands), tuple(walks), tuple(joined), tuple(first), extents, units, steps, starts
+    )
 
 
 def size_of(group: Sequence[int], shape: Sequence[int]) -> int:

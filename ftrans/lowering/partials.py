@@ -78,7 +78,7 @@ def fresh(avals: dict[int, Aval], a: Aval) -> int:
 def cut(nest: Nest, count: int, size: int) -> Nest:
     """The only loop as two: `count` times `size` iterations."""
     twice = tuple([(walk * 2) for walk in nest.walks])
-    steps = tuple([(step * size, step) for ((step,)) in nest.steps])
+    steps = tuple([(step * size, step) for (step,) in nest.steps])
     return replace(
         nest, sizes=(count, size), reduced=(True, True), walks=twice, first=twice, steps=steps, extents=(count, size), units=(1, 1)
     )

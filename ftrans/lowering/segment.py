@@ -134,7 +134,7 @@ class Segment(KernelStep):
                 run.scratch = self.take(taken, run.scratch_bytes * threads, n)
             for r in [r for r in first if first[r] == n and r not in given and r not in local]:
                 self.places[r] = Place("arena", self.take(taken, self.bytes(r), last[r]))
-        self.places |= {v: Place("out", k) for k, v in enumerate(self.outs)}
+        self.places |= {v: Place("out", k) for k, v in enumerate(self.outs) if root[v] not in self.ins}
         self.places |= {r: Place("local", offset) for r, offset in local.items()}
         self.places |= {v: Place("as", r) for v, r in root.items() if r != v and v not in self.ins}
 

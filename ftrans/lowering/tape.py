@@ -154,14 +154,17 @@ def build(j: Jaxpr, items: Sequence[Item] | None = None, *, guards: bool = True)
     return Program(steps, list(todo), base, len(j.invars), [slot[v] for v in j.outs], finishing(j))
 
 
-def overwritable(avals: dict[int, Aval], outs: Sequence[int], items: Sequence[Item]) -> list[list[int]]:
-    """For each item the large arrays it may overwrite: the program made them, nothing views them, and it reads them last.
+def overwritable(
+    avals: dict[int, Aval], outs: Sequence[int], items: Sequence[Item], donated: Sequence[int] = ()
+) -> list[list[int]]:
+    """For each item the large arrays it may overwrite: the program made them, or was given them to keep; nothing views them, and it
+    reads them last.
 
     Nothing at all when the program has no large arrays.
     """
     if not any([a.size >= LARGE for a in avals.values()]):
         return []
-    made: set[int] = set()
+    made: set[int] = set(donated)
     kept = set(outs)
     last: dict[int, int] = {}
     for k, item in enumerate(items):

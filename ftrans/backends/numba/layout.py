@@ -18,6 +18,10 @@ KIND, DATA, NDIM, DIMS, STRIDES, DESCR, FLAGS = HEAD - 8, HEAD, HEAD + 8, HEAD +
 """The class of any object; of an ndarray its data, dimensions, strides, dtype and flags. Of a list or tuple HEAD is the length."""
 
 
+ITEMSIZE = next(k for k in range(HEAD, HEAD + 64, 8) if ctypes.c_int64.from_address(id(np.dtype("V1237")) + k).value == 1237)
+"""Of a dtype the bytes of an element: the place differs between NumPy 1 and 2."""
+
+
 def check() -> None:
     """Raise RuntimeError unless objects of this Python and NumPy are laid out so."""
     array = np.arange(24.0).reshape(2, 3, 4)[:, ::2, 1:]

@@ -20,10 +20,10 @@ from collections.abc import Sequence
 from enum import IntEnum
 
 from .asm import Function, Module
-from .layout import DATA, DESCR, DIMS, FLAGS, HEAD, KIND, NDIM, STRIDES
+from .layout import DATA, DESCR, DIMS, FLAGS, HEAD, ITEMSIZE, KIND, NDIM, STRIDES
 
 ANY = -(2**63)
-CONTIGUOUS, ALIGNED = 0x1, 0x100
+CONTIGUOUS, ALIGNED, WRITEABLE = 0x1, 0x100, 0x400
 STACK_BYTES = 16384  # an arena of at most so many bytes lies on the stack
 
 
@@ -37,8 +37,15 @@ class Program(IntEnum):
     SIZE = 17
 
 
+class Kind(IntEnum):
+    """What an input is: an array of exactly the row's descriptor and dimensions; a scalar or a 0-d array; an array that the program
+    overwrites, so it can be written and shares memory with no other input."""
+
+    ARRAY, SCALAR, OWNED = range(3)
+
+
 class Input(IntEnum):
-    """A row for each input. KIND 0: an array of exactly this descriptor and these dimensions; 1: a scalar, or a 0-d array.
+    """A row for each input.
 
     TYPE: the class the object must have, or 0. REQUIRED: 0, or the address of a stride for each dimension that it must have (or ANY)
     where it is not C-contiguous; 1 where it must be C-contiguous. LOW, HIGH: between which a Python int must be.
@@ -173,6 +180,7 @@ def functions() -> str:
         arena_take,
         arena_give,
         check_input,
+        extent,
         finish_output,
         execute,
         by_list,
@@ -368,6 +376,10 @@ def check_input() -> Code:
     strides = f.field("%object", STRIDES, "ptr")
     with f.loop(ndim) as k:
         f.stop_unless(f.is_(f.at(dims, k, "i64"), f.at(wanted, k, "i64")), "no")
+    owned = f.is_(f.word("%row", Input.KIND), int(Kind.OWNED))
+    with f.when(owned):
+        f.stop_unless(f.let(f"icmp ne i32 {f.let(f'and i32 {flags}, {WRITEABLE | CONTIGUOUS}')}, {CONTIGUOUS}"), "no")
+        f.stop_unless(f.let(f"icmp ne i32 {f.let(f'and i32 {flags}, {CONTIGUOUS}')}, 0"), "no")
     f.store("ptr", f.field("%object", DATA, "ptr"), "%address")
     f.store("ptr", strides, "%strides")
     scattered = f.is_(f.let(f"and i32 {flags}, {CONTIGUOUS}"), 0, "i32")
@@ -382,7 +394,7 @@ def check_input() -> Code:
                 f.stop_unless(fits, "no")
     f.branch("yes")
     f.label("other")
-    f.stop_unless(f.is_(f.word("%row", Input.KIND), 1), "no")
+    f.stop_unless(f.is_(f.word("%row", Input.KIND), int(Kind.SCALAR)), "no")
     f.store("ptr", f.element("i8", "%object", HEAD), "%address")
     with f.when(f.is_(type_, f.word("%p", Program.INT, "ptr"), "ptr")):
         overflow = f.alloca("i32")
@@ -446,6 +458,7 @@ def execute() -> Code:
         places = [f.element(t, x, k) for t, x in (("i64", addresses), ("ptr", strides), ("i64", scratch))]
         arguments = ["%p", f.row(rows, k, Input.SIZE), f.at("%objects", k), *places]
         f.stop_unless(f.let(f"call i1 @ftrans_check_input({', '.join([f'ptr {x}' for x in arguments])})"), "misfit")
+    check_owned(f, inputs, rows)
     allocate_outputs(f, outputs, results, memory)
     bytes_ = f.word("%p", Program.ARENA)
     small = f.let(f"icmp sle i64 {bytes_}, {STACK_BYTES}")
@@ -486,6 +499,50 @@ def execute() -> Code:
     f.ret(f.load("i64", status))
     f.label("failed")  # an output could not be made; the exception is set
     f.ret(str(int(Status.ERROR)))
+    return f
+
+
+def check_owned(f: Code, inputs: str, rows: str) -> None:
+    """An array that is overwritten shares memory with no other input."""
+    bounds = f.array("i64", f.times(inputs, 2))
+    some = f.alloca("i64")
+    f.store("i64", "0", some)
+    with f.loop(inputs) as k:
+        owned = f.is_(f.word(f.row(rows, k, Input.SIZE), Input.KIND), int(Kind.OWNED))
+        f.store("i64", f.let(f"or i64 {f.load('i64', some)}, {f.let(f'zext i1 {owned} to i64')}"), some)
+    with f.when(f.let(f"icmp ne i64 {f.load('i64', some)}, 0")):
+        with f.loop(inputs) as k:
+            low, high = f.element("i64", bounds, f.times(k, 2)), f.element("i64", bounds, f.plus(f.times(k, 2), 1))
+            for place in (low, high):
+                f.store("i64", "0", place)
+            with f.when(f.let(f"icmp ne i64 {f.word(f.row(rows, k, Input.SIZE), Input.KIND)}, {int(Kind.SCALAR)}")):
+                f.do(f"call void @ftrans_extent(ptr {f.at('%objects', k)}, ptr {low}, ptr {high})")
+        with f.loop(inputs) as k, f.loop(inputs) as other:
+            owned = f.is_(f.word(f.row(rows, k, Input.SIZE), Input.KIND), int(Kind.OWNED))
+            with f.when(f.let(f"and i1 {owned}, {f.let(f'icmp ne i64 {k}, {other}')}")):
+                (a, b), (c, d) = [[f.at(bounds, f.plus(f.times(x, 2), y), "i64") for y in (0, 1)] for x in (k, other)]
+                apart = f.let(f"or i1 {f.let(f'icmp sle i64 {b}, {c}')}, {f.let(f'icmp sle i64 {d}, {a}')}")
+                f.stop_unless(apart, "misfit")
+
+
+def extent() -> Code:
+    """Where an array's memory begins and ends; twice the same where it has no elements."""
+    f = Code("void", "ftrans_extent", "ptr %object, ptr %low, ptr %high")
+    dims, strides = f.field("%object", DIMS, "ptr"), f.field("%object", STRIDES, "ptr")
+    data, descr = f.field("%object", DATA), f.field("%object", DESCR, "ptr")
+    f.store("i64", data, "%low")
+    f.store("i64", f.plus(data, f.field(descr, ITEMSIZE)), "%high")
+    with f.loop(f.let(f"sext i32 {f.field('%object', NDIM, 'i32')} to i64")) as k:
+        n, stride = f.at(dims, k, "i64"), f.at(strides, k, "i64")
+        with f.when(f.is_(n, 0)):
+            f.store("i64", data, "%low")
+            f.store("i64", data, "%high")
+            f.ret()
+            f.label("unreached")
+        span = f.times(f.let(f"sub i64 {n}, 1"), stride)
+        for place, pick in (("%low", "smin"), ("%high", "smax")):
+            f.store("i64", f.plus(f.load("i64", place), f.intrinsic(pick, "i64", span, "0")), place)
+    f.ret()
     return f
 
 

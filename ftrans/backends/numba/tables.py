@@ -19,7 +19,7 @@ from ...lowering.group import Group
 from ...lowering.segment import Segment
 from ...lowering.tape import RefusedError
 from . import layout
-from .runtime import ANY, Made, Program, Run, Where
+from .runtime import ANY, Kind, Made, Program, Run, Where
 
 RELEASE = 50e-6  # seconds of work from which on the GIL is released
 INT64 = (-(2**63), 2**63 - 1)
@@ -57,10 +57,11 @@ class Native:
         others = sorted(segment.places, key=lambda v: segment.places[v].where == "as")  # after what they refer to
         self.number |= {v: len(segment.ins) + k for k, v in enumerate(others)}
         self.order = list(segment.outs if wanted is None else wanted)
+        self.overwritten = {p.number for p in segment.places.values() if p.where == "as" and p.number in segment.ins}
         required = self.required()
         bounds = self.bounds()
         inputs = [
-            [*self.input(segment.avals[v], required.get(v, 0), types[k] if types else None), *bounds.get(v, INT64)]
+            [*self.input(v, required.get(v, 0), types[k] if types else None), *bounds.get(v, INT64)]
             for k, v in enumerate(segment.ins)
         ]
         values = [self.value(v) for v in others]
@@ -122,11 +123,13 @@ class Native:
                 found[g.ins[k]] = max(low, least), min(high, most)
         return found
 
-    def input(self, a: Aval, required: Any, type_: Any) -> list[int]:
+    def input(self, v: int, required: Any, type_: Any) -> list[int]:
+        a = self.segment.avals[v]
         descr, dims = np.dtype(a.dtype.name), self.words(a.shape)
         self.keep.append(descr)
         needs = required if isinstance(required, int) else self.words(required)
-        return [int(a.shape == ()), 0 if type_ is None else id(type_), id(descr), a.ndim, dims, needs]
+        kind = Kind.SCALAR if a.shape == () else Kind.OWNED if v in self.overwritten else Kind.ARRAY
+        return [kind, 0 if type_ is None else id(type_), id(descr), a.ndim, dims, needs]
 
     def value(self, v: int) -> list[int]:
         place, strides = self.segment.places[v], self.strides_of(self.segment.avals[v])
@@ -138,7 +141,9 @@ class Native:
 
     def output(self, v: int, first: int, k: int) -> list[int]:
         """The row of the k-th output, which is the same object as the first of the same variable."""
-        a = self.segment.avals[v]
+        a, place = self.segment.avals[v], self.segment.places[v]
+        if place.where == "as" and place.number in self.overwritten:  # an input's array: it stands before the outputs
+            return [Made.SAME, 0, 0, 0, self.number[place.number] - len(self.segment.ins)]
         descr = np.dtype(a.dtype.name)
         self.keep.append(descr)
         kind = Made.ARRAY
