@@ -77,6 +77,8 @@ def first_calls(path: Path, first: Mapping[str, Mapping[str, float]]) -> None:
         if points:
             axes.plot(*zip(*points, strict=True), mark, color=colour, markersize=4.5, label=mode)
     axes.set_yticks(range(len(names)), names)
+    axes.grid(axis="y", color="#eeeeee", linewidth=0.6)
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.set_xlabel("milliseconds of the first call (NumPy: of a call)")
     made.legend(loc="outside upper left", ncols=6, frameon=False, fontsize=8)
     save(path, plt, made)

@@ -49,7 +49,7 @@ SLACK = 0.01  # seconds that a first call may take beyond min(1.5 NumPy, JAX)
 
 def measured(only: str, budget: float, least: bool) -> dict[str, Any]:
     """Everything as plain data: JSON can keep it."""
-    found: dict[str, Any] = {"machine": machine(), "suite": {}, "wrong": {}}
+    found: dict[str, Any] = {"machine": f"{machine()}; {'least times' if least else 'medians'}", "suite": {}, "wrong": {}}
     for table, works in SUITE.items():
         for work in works:
             if re.search(only, work.name):

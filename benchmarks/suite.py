@@ -20,7 +20,7 @@ from .inputs import Inputs, arrays, constant, normal
 from .libraries import Transform, by_ftrans, by_jax, by_numba, by_numpy, plain, value_and_grad
 from .work import Work
 
-STEP = 1e-6  # of central differences, times the size of the arguments
+STEP = 1e-6  # of central differences; arguments are of the size of 1
 
 
 def energy(result: Any) -> Any:
@@ -54,6 +54,11 @@ def moved(x: Any, direction: Any, h: float) -> Any:
     return x + h * direction
 
 
+def signs(x: Any, rng: np.random.Generator) -> Any:
+    """A random direction: 1 or -1 for every number."""
+    return {key: signs(v, rng) for key, v in x.items()} if isinstance(x, dict) else rng.choice([-1.0, 1.0], x.shape)
+
+
 def total(slope: Any, direction: Any) -> tuple[float, float]:
     """(the inner product of a gradient with a direction, how large it typically is)."""
     if isinstance(slope, dict):
@@ -71,15 +76,12 @@ def as_differences_say(f: Any) -> Callable[[Sequence[Any], Any], None]:
         exact, *rest = [double(x) for x in args]
         single = np.asarray(value).dtype == np.float32
         np.testing.assert_allclose(value, energy(f(exact, *rest)), rtol=1e-3 if single else 1e-9, err_msg="value")
-        rng = np.random.default_rng(20)
-        signs = {key: rng.choice([-1.0, 1.0], x.shape) for key, x in exact.items()} if isinstance(exact, dict) else None
-        direction = signs if signs is not None else rng.choice([-1.0, 1.0], exact.shape)
+        direction = signs(exact, np.random.default_rng(20))
         up, down = [float(energy(f(moved(exact, direction, h), *rest))) for h in (STEP, -STEP)]
-        expected, size = total(slope, direction)
-        tolerance = (1e-3 if single else 1e-5) * size + 1e-15 * abs(up) / STEP
-        assert abs((up - down) / (2 * STEP) - expected) <= tolerance, (
-            f"gradient: {expected} along a direction, NumPy's differences give {(up - down) / (2 * STEP)}"
-        )
+        expected = (up - down) / (2 * STEP)
+        given, size = total(slope, direction)
+        tolerance = (1e-3 if single else 1e-5) * size + 1e-15 * abs(up) / STEP  # and the rounding of the difference
+        assert abs(given - expected) <= tolerance, f"gradient: {given} along a direction, NumPy's differences give {expected}"
 
     return proof
 

@@ -33,7 +33,7 @@ from .group import Group, Maker, operand_names
 from .loops import ITEMSIZE, Code, foldable
 from .nest import Walk, plain_walk
 from .partials import split
-from .roll import Piece, pieces
+from .roll import WHOLE, Piece, pieces
 from .segment import Segment
 from .special import group_of
 from .tape import Item, overwritable
@@ -275,7 +275,7 @@ class Planner:
             self.points[there].insert(0, eqn)
             self.home[eqn.outs[0]] = there
             self.level[eqn.outs[0]] = there[1]
-            for v in eqn.ins:  # its operands are now read over there
+            for v in self.home.keys() & set(eqn.ins):  # its operands are now read over there
                 readers[v] = {self.place_of(e) for e in self.users(v)} | ({None} if v in self.j.outs else set())
         for place in [p for p, eqns in self.points.items() if not eqns]:
             del self.points[place]
@@ -434,7 +434,7 @@ class Plan(list[Item]):
 def plan(j: Jaxpr, donated: Sequence[int] = ()) -> Plan:
     """The items of a jaxpr: NumPy steps and groups. donated: inputs that groups may overwrite where they read them last."""
     avals = dict(j.avals)
-    items = split(planned(j, pieces(j), avals), avals)
+    items = split(planned(j, pieces(j) if len(j.eqns) > WHOLE else (), avals), avals)
     made: set[int] = set()  # by the groups that stand directly before: memory that a native program can give to others
     safe = 1 + max([n for n, item in enumerate(items) if may_stop(item)], default=-1)  # from here on nothing can end the run
     for n, (item, candidates) in enumerate(zip(items, overwritable(avals, j.outs, items, donated), strict=False)):
@@ -453,7 +453,7 @@ def may_stop(item: Item) -> bool:
 
 def planned(j: Jaxpr, parts: Sequence[Piece], avals: dict[int, Aval]) -> list[Item]:
     """The plans of the pieces one after the other, made once for pieces of the same content; what they add is put into `avals`."""
-    if len(parts) == 1:
+    if len(parts) < 2:
         planner = Planner(j)
         avals.update(planner.avals)
         return planner.items()

@@ -122,12 +122,13 @@ class Maker:
         found: dict[int, tuple[int, int]] = {}
         for eqn in eqns:
             avals = tuple([self.avals[v] for v in eqn.ins])
-            if not isinstance(eqn.op, Pointwise) or not any([a.weak and a.dtype.kind == "i" for a in avals]):
+            if not any([a.weak and a.dtype.kind == "i" for a in avals]):
                 continue
             for v, a, dtype in zip(eqn.ins, avals, operand_names(eqn.op, avals), strict=True):
-                if a.weak and a.dtype.kind == "i" and dtype[0] in "iu" and v in ins:
-                    low, high = found.get(ins.index(v), (-(2**63), 2**63 - 1))
-                    info = np.iinfo(dtype)
+                if a.weak and a.dtype.kind == "i" and v in ins:
+                    converts = isinstance(eqn.op, Pointwise) and dtype[0] in "iu"
+                    info = np.iinfo(dtype if converts else "int64")
+                    low, high = found.get(ins.index(v), (int(info.min), int(info.max)))
                     found[ins.index(v)] = max(low, int(info.min)), min(high, int(info.max))
         return found
 

@@ -2,6 +2,7 @@
 
     address()                            # of the table, whose name in code is TABLE; engine.py resolves it
     index("gemm", "float64")             # the place of dgemm in it
+    set_threads(1)                       # of the library, in the whole process
 
 Code holds no address: it reads the table when it runs, where a null says that the function could not be found. NumPy's library
 gives NumPy's bits, and is in memory already; SciPy's (`scipy.linalg.cython_blas`, 175 ms to import) is the second choice.
@@ -13,6 +14,7 @@ integers reads the lower half, which is the same number below 2**31 on little-en
 from __future__ import annotations
 
 import ctypes
+import functools
 import sys
 from typing import Any
 
@@ -42,11 +44,18 @@ def wanted(name: str) -> bool:
     return name not in ("cdot", "zdot")
 
 
+def numpy_library() -> ctypes.CDLL | None:
+    """NumPy's extension module, through which everything that it is linked with is found."""
+    try:
+        return ctypes.CDLL(sys.modules["numpy._core._multiarray_umath"].__file__)  # loaded already
+    except (OSError, KeyError, TypeError):
+        return None
+
+
 def from_numpy() -> list[int]:
     """The addresses in the library that NumPy is linked with; 0 for what is not there."""
-    try:
-        library = ctypes.CDLL(sys.modules["numpy._core._multiarray_umath"].__file__)  # finds what that depends on, too
-    except (OSError, KeyError, TypeError):
+    library = numpy_library()
+    if library is None:
         return [0] * len(names())
     for pattern in PATTERNS:
         found = [address_in(library, pattern.format(name)) for name in names()]
@@ -97,3 +106,33 @@ def address() -> int:
 
 
 _table: Any = None
+
+
+# Threads
+
+SETTERS = ("scipy_openblas_set_num_threads64_", "openblas_set_num_threads64_", "openblas_set_num_threads", "MKL_Set_Num_Threads")
+GETTERS = ("scipy_openblas_get_num_threads64_", "openblas_get_num_threads64_", "openblas_get_num_threads", "MKL_Get_Max_Threads")
+"""How to set and ask for the number of threads that NumPy's library uses, by the builds' names."""
+
+
+def threads() -> int | None:
+    """How many threads NumPy's BLAS uses; None where it cannot be asked."""
+    get = first_of(GETTERS)
+    return int(get()) if get is not None else None
+
+
+def set_threads(count: int) -> bool:
+    """Let NumPy's BLAS use so many threads, in the whole process. False where it cannot be told."""
+    tell = first_of(SETTERS)
+    if tell is None:
+        return False
+    tell(ctypes.c_int(count))
+    return True
+
+
+@functools.cache
+def first_of(symbols: tuple[str, ...]) -> Any:
+    """The first of these functions that NumPy's library has, or None."""
+    library = numpy_library()
+    found = [getattr(library, symbol, None) for symbol in symbols] if library is not None else []
+    return next((function for function in found if function is not None), None)

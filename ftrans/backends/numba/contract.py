@@ -18,14 +18,11 @@ from .copies import Operands
 from .ir import Emitted
 
 SMALL = 16 * 16 * 16
-"""Products of so many multiplications are computed here: up to 2.7 times as fast as by OpenBLAS."""
+"""Products of so many multiplications are computed here: up to 2.7 times as fast as by OpenBLAS, at the bound as fast."""
 
-WIDEST = 64
-"""With more rows or columns than this they are for BLAS all the same."""
-
-NARROW = 64
-"""The same for products that are one row or column."""
-
+NARROW = 64  # the same for products that are one row or one column
+WIDEST = 64  # products with more rows or columns are for BLAS all the same
+COPIED = 16  # and those with more terms in a sum, where an operand would have to be copied
 ROWS = 4  # of the result that a small product computes together, each in one vector
 VECTOR = 64  # bytes of a vector
 COST = 1  # of a multiplication and an addition, in tenths of a nanosecond
@@ -59,14 +56,9 @@ def matmul(dtype: str) -> Text:
         done = f.fresh("done")
         if dtype in ("float32", "float64"):
             parts += [spread(dtype), small(dtype)]
-            area = f.let("mul i64 %m, %n")
-            work = f.let(f"mul i64 {area}, %k")
-            narrow = f.let(f"icmp eq i64 {f.intrinsic('smin', 'i64', '%m', '%n')}, 1")
-            bound = f.let(f"select i1 {narrow}, i64 {NARROW}, i64 {SMALL}")
-            longest = f.intrinsic("smax", "i64", "%m", "%n")
-            short = f.let(f"icmp sle i64 {longest}, {WIDEST}")
-            with f.when(f.let(f"and i1 {short}, {f.let(f'icmp sle i64 {work}, {bound}')}")):
-                small_product(f, dtype)
+            swap, neither = sides(f, ITEMSIZE[dtype])
+            with f.when(is_small(f, neither)):
+                small_product(f, dtype, swap, neither)
                 f.branch(done)
                 f.label(f.fresh("unreached"))
         taken = f.call("i1", f"ft.blas.{dtype}", *PARAMETERS.split(", "))
@@ -80,14 +72,29 @@ def matmul(dtype: str) -> Text:
     return name, "\n".join([*[text for _, text, _ in parts], f.text()]), declares - inner
 
 
-def small_product(f: Function, dtype: str) -> None:
-    """Call the vector code with the operand whose elements lie side by side as its second; copy one if neither's do."""
-    item = ITEMSIZE[dtype]
+def sides(f: Function, item: int) -> tuple[str, str]:
+    """Whether the sides have to be exchanged, for the second operand to have neighbours along n; whether neither has."""
     y_fits = f.let(f"or i1 {f.let(f'icmp eq i64 %yn, {item}')}, {f.let('icmp eq i64 %n, 1')}")
     x_fits = f.let(f"icmp eq i64 %xm, {item}")
-    swap = f.let(f"and i1 {x_fits}, {f.let(f'xor i1 {y_fits}, true')}")
-    neither = f.let(f"xor i1 {f.let(f'or i1 {x_fits}, {y_fits}')}, true")
-    buffer = f.alloca(ELEMENT[dtype], max(SMALL, 1))
+    no_y = f.let(f"xor i1 {y_fits}, true")
+    return f.let(f"and i1 {x_fits}, {no_y}"), f.let(f"and i1 {f.let(f'xor i1 {x_fits}, true')}, {no_y}")
+
+
+def is_small(f: Function, neither: str) -> str:
+    """Whether the vector code is the quickest."""
+    work = f.let(f"mul i64 {f.let('mul i64 %m, %n')}, %k")
+    narrow = f.let(f"icmp eq i64 {f.intrinsic('smin', 'i64', '%m', '%n')}, 1")
+    bound = f.let(f"select i1 {narrow}, i64 {NARROW}, i64 {SMALL}")
+    few = f.let(f"icmp sle i64 {work}, {bound}")
+    short = f.let(f"icmp sle i64 {f.intrinsic('smax', 'i64', '%m', '%n')}, {WIDEST}")
+    longest = f.let(f"select i1 {neither}, i64 {COPIED}, i64 {SMALL}")
+    return f.let(f"and i1 {f.let(f'and i1 {few}, {short}')}, {f.let(f'icmp sle i64 %k, {longest}')}")
+
+
+def small_product(f: Function, dtype: str, swap: str, neither: str) -> None:
+    """Call the vector code, with a copy of the second operand if need be."""
+    item = ITEMSIZE[dtype]
+    buffer = f.alloca(ELEMENT[dtype], COPIED * WIDEST)
     with f.when(neither):
         f.call("void", f"ft.copy.{dtype}", f"ptr {buffer}", "ptr %y", "i64 %k", "i64 %yk", "i64 %n", "i64 %yn")
     packed = f.let(f"mul i64 %n, {item}")

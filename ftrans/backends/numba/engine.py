@@ -57,6 +57,8 @@ class UnresolvedError(RuntimeError):
 
 def resolve(symbol: str) -> int:
     """The address of a function that code calls: of a shared one, of the C library, of Python."""
+    if symbol in shared:
+        return shared[symbol].addresses[symbol]
     found = symbols.get(symbol)
     if found is None:
         found = symbols[symbol] = exported(symbol)
@@ -80,24 +82,17 @@ def c_mathematics() -> Any:
     return ctypes.CDLL(ctypes.util.find_library("m") or ctypes.util.find_library("msvcrt"))
 
 
-def define(symbol: str, address: int) -> None:
-    """Tell the address of a function that code may call by this name."""
-    symbols[symbol] = address
-
-
 def share(name: str, binary: link.Binary) -> None:
     """Load a function that kernels call, unless it is there. It stays: there are only so many."""
     with _lock:
         if name not in shared:
-            loaded = load(binary)
-            define(name, loaded.addresses[name])
-            shared[name] = loaded
+            shared[name] = load(binary)
 
 
 symbols: dict[str, int] = {}
-"""Addresses of functions by name."""
+"""Addresses of functions of libraries."""
 
-shared: dict[str, Any] = {}
+shared: dict[str, Loaded] = {}
 """Functions that kernels have in common and that are loaded."""
 
 _lock = threading.RLock()
@@ -114,7 +109,7 @@ class Engine:
         machine = binding.Target.from_default_triple().create_target_machine(jit=True, codemodel="jitdefault")
         self.engine = binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
         functions = LIBM  # of the C library
-        for name in {*functions, *[f"{name}f" for name in functions], blas.TABLE, *symbols}:
+        for name in {*functions, *[f"{name}f" for name in functions], blas.TABLE, *symbols, *shared}:
             if binding.address_of_symbol(name) is None:
                 binding.add_symbol(name, resolve(name))
         self.engine.add_object_file(binding.ObjectFileRef.from_data(binary.code))

@@ -28,6 +28,9 @@ INLINED = 4
 PLAIN = ["!0 = distinct !{!0}"]
 """What LLVM is told about the loop over elements: nothing."""
 
+INTERLEAVED = 50
+"""With more operations than these, two vectors in turns are not worth the time to compile them."""
+
 WITH_INLINED = ["!0 = distinct !{!0, !1}", '!1 = !{!"llvm.loop.interleave.count", i32 2}']
 """With routines inlined: two vectors in turns, since each waits for its own long chain of operations; 5 to 15 % faster."""
 
@@ -330,7 +333,7 @@ class _Emitter:
             self.heavy = True
             f, b = self._elements(sinks, inline)
         if b.inline:
-            self.module.metadata = WITH_INLINED if b.routines else PLAIN
+            self.module.metadata = WITH_INLINED if b.routines and len(self.kernel.body) <= INTERLEAVED else PLAIN
             for forms in b.routines:
                 self.module.add(*forms.inlined)  # type: ignore[misc]
         elif b.routines:

@@ -74,6 +74,19 @@ class Real(Function):
         self.format = FORMATS[format]
         self.number, self.whole, self.i1 = [vector_of(t, self.lanes) for t in (format, self.format.integer, "i1")]
 
+    def widened(self, values: Sequence[str]) -> list[str]:
+        """Floats as doubles, on which operations are from here on."""
+        double = vector_of("double", self.lanes)
+        wide = [self.let(f"fpext {self.number} {x} to {double}") for x in values]
+        self.use("double")
+        return wide
+
+    def narrowed(self, x: str) -> str:
+        """A double rounded to a float; operations are on floats from here on."""
+        double = self.number
+        self.use("float")
+        return self.let(f"fptrunc {double} {x} to {self.number}")
+
     def const(self, value: float) -> str:
         return self.everywhere(self.format.name, literal(value, self.format.name))
 

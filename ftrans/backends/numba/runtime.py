@@ -23,6 +23,7 @@ from .asm import Function, Module
 from .layout import DATA, DESCR, DIMS, FLAGS, HEAD, ITEMSIZE, KIND, NDIM, STRIDES
 
 ANY = -(2**63)
+UNSIGNED = -2  # no other bound is negative
 CONTIGUOUS, ALIGNED, WRITEABLE = 0x1, 0x100, 0x400
 STACK_BYTES = 16384  # an arena of at most so many bytes lies on the stack
 
@@ -48,7 +49,8 @@ class Input(IntEnum):
     """A row for each input.
 
     TYPE: the class the object must have, or 0. REQUIRED: 0, or the address of a stride for each dimension that it must have (or ANY)
-    where it is not C-contiguous; 1 where it must be C-contiguous. LOW, HIGH: between which a Python int must be.
+    where it is not C-contiguous; 1 where it must be C-contiguous. LOW, HIGH: between which a Python int must be;
+    HIGH is UNSIGNED for one that must be a uint64.
     """
 
     KIND, TYPE, DESCR, NDIM, DIMS, REQUIRED, LOW, HIGH = range(8)
@@ -397,11 +399,23 @@ def check_input() -> Code:
     f.stop_unless(f.is_(f.word("%row", Input.KIND), int(Kind.SCALAR)), "no")
     f.store("ptr", f.element("i8", "%object", HEAD), "%address")
     with f.when(f.is_(type_, f.word("%p", Program.INT, "ptr"), "ptr")):
-        overflow = f.alloca("i32")
+        high, overflow = f.word("%row", Input.HIGH), f.alloca("i32")
+        with f.when(f.is_(high, UNSIGNED)):
+            unsigned = f.call("i64", "PyLong_AsUnsignedLongLong", "ptr %object")
+            with f.when(f.is_(unsigned, -1)):
+                failed = f.let(f"icmp ne ptr {f.call('ptr', 'PyErr_Occurred')}, null")
+                with f.when(failed):
+                    f.call("void", "PyErr_Clear")
+                    f.branch("no")
+                    f.label("unsigned.fits")
+            f.store("i64", unsigned, "%scratch")
+            f.store("ptr", "%scratch", "%address")
+            f.branch("yes")
+            f.label("signed")
         number = f.call("i64", "PyLong_AsLongLongAndOverflow", "ptr %object", f"ptr {overflow}")
         f.stop_unless(f.is_(f.load("i32", overflow), 0, "i32"), "no")
         f.stop_unless(f.let(f"icmp sge i64 {number}, {f.word('%row', Input.LOW)}"), "no")
-        f.stop_unless(f.let(f"icmp sle i64 {number}, {f.word('%row', Input.HIGH)}"), "no")
+        f.stop_unless(f.let(f"icmp sle i64 {number}, {high}"), "no")
         f.store("i64", number, "%scratch")
         f.store("ptr", "%scratch", "%address")
     with f.when(f.is_(type_, f.word("%p", Program.BOOL, "ptr"), "ptr")):

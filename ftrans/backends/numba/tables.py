@@ -19,7 +19,7 @@ from ...lowering.group import Group
 from ...lowering.segment import Segment
 from ...lowering.tape import RefusedError
 from . import layout
-from .runtime import ANY, Kind, Made, Program, Run, Where
+from .runtime import ANY, UNSIGNED, Kind, Made, Program, Run, Where
 
 RELEASE = 50e-6  # seconds of work from which on the GIL is released
 INT64 = (-(2**63), 2**63 - 1)
@@ -119,9 +119,9 @@ class Native:
         found: dict[int, tuple[int, int]] = {}
         for g in self.segment.groups:
             for k, (low, high) in g.bounds.items():
-                least, most = found.get(g.ins[k], INT64)
+                least, most = found.get(g.ins[k], (low, high))
                 found[g.ins[k]] = max(low, least), min(high, most)
-        return found
+        return {v: (low, UNSIGNED if high == 2**64 - 1 else high) for v, (low, high) in found.items()}
 
     def input(self, v: int, required: Any, type_: Any) -> list[int]:
         a = self.segment.avals[v]

@@ -52,9 +52,8 @@ EXPONENTIAL = {
         most=89.0,
     ),
 }  # fmt: skip
-"""By format: ln 2 as a short number (k times it is exact) and the rest, and as its nearest
-number and the rest; 1 / ln 2 likewise; (exp(r) - 1 - r) / r**2
-on |r| <= 0.34658, Chebyshev; exp is 0 below `least` and overflows from `most` on."""
+"""By format: ln 2 as a short number (k times it is exact) and the rest, and as its nearest number and the rest; 1 / ln 2 likewise;
+(exp(r) - 1 - r) / r**2 on |r| <= 0.34658, Chebyshev; exp is 0 below `least` and overflows from `most` on."""
 
 
 def expm1_reduced(f: Real, x: str) -> tuple[str, str, str]:
@@ -102,17 +101,17 @@ def exp2(f: Real, x: str) -> str:
     return f.scaled(f.add(p, f.const(1.0)), k)
 
 
-def _half_expm1(f: Real, x: str) -> tuple[str, str]:
-    """(exp(x) - 1) / 2 as a sum of two doubles, for -60 < x < 709.7."""
+def _part_of_expm1(f: Real, x: str, halvings: int) -> tuple[str, str]:
+    """(exp(x) - 1) / 2**halvings as a sum of two doubles, for -60 < x < 709.7 + (halvings - 1) ln 2."""
     p, tail, k = expm1_reduced(f, x)
-    scale = f.power_of_two(f.integer("sub", k, 1))
-    constant, scaled = f.sub(scale, f.const(0.5)), f.mul(scale, p)  # both exact
+    scale = f.power_of_two(f.integer("sub", k, halvings))
+    constant, scaled = f.sub(scale, f.const(0.5**halvings)), f.mul(scale, p)  # both exact, or what they lose does not count
     total = f.add(constant, scaled)
     return total, f.add(f.two_sum_tail(constant, scaled, total), f.mul(scale, tail))
 
 
 def expm1(f: Real, x: str) -> str:
-    high, low = _half_expm1(f, f.clamp(x, -60.0, 709.79))
+    high, low = _part_of_expm1(f, f.clamp(x, -60.0, 709.79), 1)
     result = f.mul(f.add(high, low), f.const(2.0))
     result = f.select(f.compare("ogt", x, f.const(709.782712893384)), f.const(INF), result)
     return f.select(f.compare("oeq", x, f.const(0.0)), x, result)
@@ -145,12 +144,10 @@ def cosh(f: Real, x: str) -> str:
 
 
 def sinh(f: Real, x: str) -> str:
-    """With h = expm1(|x|) / 2: sinh|x| = h + h / (2h + 1); from 40 on exp(|x|) / 2."""
-    size = f.absolute(x)
-    high, low = _half_expm1(f, f.clamp(size, -1.0, 40.0))
-    below = f.fma(high, f.const(2.0), f.const(1.0))
-    second = f.div(high, below)
-    weight = f.add(f.const(1.0), f.div(f.const(1.0), f.mul(below, below)))
-    near = f.add(high, f.fma(low, weight, second))
-    result = f.select(f.compare("ogt", size, f.const(40.0)), _half_exp(f, size), near)
-    return f.select(f.compare("oeq", x, f.const(0.0)), x, f.copysign(result, x))
+    """With h = expm1(|x|) / 4: sinh|x| = 2 (h + h / (4h + 1))."""
+    high, low = _part_of_expm1(f, f.at_most(f.absolute(x), 710.6), 2)
+    below = f.fma(high, f.const(4.0), f.const(1.0))
+    inverse = f.div(f.const(1.0), below)
+    weight = f.fma(inverse, inverse, f.const(1.0))
+    half = f.add(high, f.fma(low, weight, f.mul(high, inverse)))
+    return f.select(f.compare("oeq", x, f.const(0.0)), x, f.copysign(f.add(half, half), x))

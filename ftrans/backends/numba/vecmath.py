@@ -107,12 +107,7 @@ def _function(name: str, type_: str, lanes: int, prefix: str = "ftrans.", attrib
 
 def _in_double(f: Real, name: str, parameters: Sequence[str]) -> str:
     """float32 computed in double and rounded once."""
-    single, double = f.number, vector_of("double", f.lanes)
-    arguments = [f.let(f"fpext {single} {x} to {double}") for x in parameters]
-    f.use("double")
-    result = SHORT[name](f, *arguments)
-    f.use("float")
-    return f.let(f"fptrunc {double} {result} to {single}")
+    return f.narrowed(SHORT[name](f, *f.widened(parameters)))
 
 
 def _beyond(f: Real, name: str, type_: str, parameters: Sequence[str], result: str) -> str:
