@@ -14,7 +14,7 @@ from .veccircle import PI_2
 from .vecexp import INV_LN2, LN2
 from .veclog import SQRT_HALF_BITS, log_edges
 from .veclogistic import LOG1P_L, larger_and_gap
-from .vecpower import log_of_edges
+from .vecpower import log_of_edges, power_edges
 
 EXP_Q = (
     2.4859580370116966e-05, 0.00019899276107118009, 0.0013888854047035496, 0.00833329848117442, 0.04166666671898665,
@@ -104,9 +104,9 @@ def arctanh(f: Real, x: str) -> str:
     return f.copysign(f.mul(f.const(0.5), log1p(f, quotient)), x)
 
 
-def power_of_size(f: Real, size: str, y: str) -> str:
-    """size**y for size >= 0; not 1 for 1**inf and inf**0 and the like."""
-    return _exp(f, f.mul(y, log_of_edges(f, size, _log(f, size))))
+def power(f: Real, x: str, y: str) -> str:
+    size = f.absolute(x)
+    return power_edges(f, x, y, size, _exp(f, f.mul(y, log_of_edges(f, size, _log(f, size)))))
 
 
 def _circular(f: Real, x: str, shift: int) -> str:

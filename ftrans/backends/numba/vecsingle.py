@@ -11,8 +11,6 @@ from .vecerf import ERF_P, erfc
 from .vecexp import EXPONENTIAL, exp, exp2, exp_reduced
 from .veclog import log_edges
 from .veclogistic import expit, log1pexp
-from .vecpower import power_edges
-from .vecshort import power_of_size
 
 LN2 = EXPONENTIAL["float"].ln2
 
@@ -173,13 +171,6 @@ def arctan2(f: Real, y: str, x: str) -> str:
     return f.select(f.compare("uno", x, y), f.add(x, y), f.copysign(angle, y))
 
 
-def power(f: Real, x: str, y: str) -> str:
-    """The power of |x| in double, the rest in single precision."""
-    size = f.absolute(x)
-    return power_edges(f, x, y, size, f.narrowed(power_of_size(f, *f.widened([size, y]))))
-
-
 __all__ = [
-    "arctan", "arctan2", "cos", "erf", "erfc", "exp", "exp2", "expit", "log", "log10", "log1p", "log1pexp", "log2", "power",
-    "sin", "tanh",
+    "arctan", "arctan2", "cos", "erf", "erfc", "exp", "exp2", "expit", "log", "log10", "log1p", "log1pexp", "log2", "sin", "tanh",
 ]  # fmt: skip
