@@ -25,7 +25,7 @@ from ..core.jaxpr import Jaxpr
 from ..lowering.expand import expanded
 from ..lowering.segment import Segment
 from ..pytree import TreeDef
-from .captured import Captured, cell_contents
+from .captured import MISSING, Captured, cell_contents
 
 REFUSED = NotImplemented
 SCALARS = frozenset([float, int, bool, complex, *[np.dtype(c).type for c in "?bBhHiIlLqQfdFD"]])
@@ -135,9 +135,9 @@ class Builder:
             raise NotPlain
         scopes, words = [], [[ctypes.addressof(changes), changes.value]]
         for scope, name, value in captured.scopes:
-            if type(scope) is not dict or name not in scope:
+            if type(scope) is not dict:
                 raise NotPlain
-            scopes.append([id(scope), id(name), id(value)])
+            scopes.append([id(scope), id(name), 0 if value is MISSING else id(value)])
         for fun, *_ in captured.functions:
             fields = layout.function_words(fun)
             if not fields:

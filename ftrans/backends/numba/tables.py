@@ -16,12 +16,13 @@ import numpy as np
 from ...config import config, watchers
 from ...core.aval import Aval
 from ...lowering.group import Group
-from ...lowering.segment import Segment
+from ...lowering.segment import Place, Segment
 from ...lowering.tape import RefusedError
 from . import layout
 from .runtime import ANY, UNSIGNED, Kind, Made, Program, Run, Where
 
 RELEASE = 50e-6  # seconds of work from which on the GIL is released
+INPUT = Place("in", 0)
 INT64 = (-(2**63), 2**63 - 1)
 PYTHON_MADE = {"f": Made.FLOAT, "i": Made.INT, "b": Made.BOOL, "c": Made.COMPLEX}
 
@@ -151,24 +152,28 @@ class Native:
             kind = PYTHON_MADE[a.dtype.kind] if a.weak else Made.SCALAR
         return [kind if k == first else Made.SAME, id(descr), a.ndim, self.words(a.shape), first]
 
+    def owner(self, v: int) -> Place:
+        """The place of the value whose memory a value is in."""
+        place = self.segment.places.get(v, INPUT)
+        return self.segment.places.get(place.number, INPUT) if place.where == "as" else place
+
     def run(self, run: Any) -> list[int]:
         if run.guard is not None:
             return [self.number[run.guard], self.segment.avals[run.guard].dtype.itemsize, 0, 0, *[0] * (Run.SIZE - 4)]
         steps = [self.step(g, axis, unit, run.chunks > 1) for g, axis, unit in run.steps]
-        local = [(self.number[v], p.number) for v, p in self.segment.places.items() if p.where == "local" and made_in(run, v)]
+        made = [(v, self.owner(v)) for g, _, _ in run.steps for v in g.outs]
+        local = [(self.number[v], place.number) for v, place in made if place.where == "local"]
         return [
             len(steps), self.rows(steps), run.chunks, run.chunk, run.extent, run.threads,
             run.scratch, run.scratch_bytes, len(local), self.rows(local),
         ]  # fmt: skip
 
     def step(self, g: Group, axis: int, unit: int, blocks: bool) -> list[int]:
-        local = {v for v, p in self.segment.places.items() if p.where == "local"}
         rows = []
         for n, (v, walk) in enumerate(zip((*g.ins, *g.outs), g.nest.walks, strict=True)):
-            root = self.segment.places[v].number if v in self.segment.places and self.segment.places[v].where == "as" else v
             starts = [(dim, start) for dim, start in enumerate(g.nest.starts[n]) if start]
             pairs = [number for pair in starts for number in pair]
-            rows.append([self.number[v], len(starts), int(blocks and root not in local), *walk, *g.nest.steps[n], *pairs])
+            rows.append([self.number[v], len(starts), int(blocks and self.owner(v).where != "local"), *walk, *g.nest.steps[n], *pairs])
         address = g.compiled.address
         return [address, g.kernel.naxes, len(rows), self.words(g.nest.sizes), self.rows(rows), axis, unit]
 
@@ -182,10 +187,6 @@ class Native:
 def call_builtin(table: Sequence[int], keep: list[Any]) -> Any:
     """The builtin for whole calls; `keep` are the objects that the table points to."""
     return builtin("ftrans_call", METH_FAST_KEYWORDS, table_of(table, keep))
-
-
-def made_in(run: Any, v: int) -> bool:
-    return any([v in g.outs for g, _, _ in run.steps])
 
 
 def contiguous_strides(a: Aval) -> list[int]:
