@@ -486,6 +486,52 @@ def test_batched_programs(f, rng):
     np.testing.assert_allclose(got, [ft.grad(f)(x[k], w, b[k]) for k in range(3)], rtol=1e-11, atol=1e-12)
 
 
+def part_of_a_view(x):
+    z = (np.sin(x) * 2)[5:].copy()
+    z[0] = 1.0
+    return z * 2
+
+
+def part_of_a_transpose(x):
+    z = (np.sin(x) * 2).T.copy()
+    z[0] = 1.0
+    return z * 2
+
+
+def rows_of_a_reversed_array(x):
+    z = (np.sin(x) * 2)[::-1].copy()
+    z[np.array([0, 1, 1])] += 1.0
+    return z * 2
+
+
+def shifted_onto_itself(x):
+    z = np.sin(x) * 2
+    z[1:] = z[:-1]
+    z[:, 2:] = z[:, :-2] + 1
+    return z * 2
+
+
+def parts_in_turn(x):
+    z = np.sin(x)
+    for k in range(3):
+        z[k:-1] = z[k:-1] + 0.5 * z[k + 1 :]
+        z[np.array([k, 7])] += 1.0
+    return z
+
+
+OVERWRITING = [part_of_a_view, part_of_a_transpose, rows_of_a_reversed_array, shifted_onto_itself, parts_in_turn]
+
+
+@pytest.mark.parametrize("f", OVERWRITING, ids=lambda f: f.__name__)
+def test_programs_that_overwrite_large_arrays(f, rng):
+    """Results that take the memory of an operand are what they would be in memory of their own."""
+    x = rng.standard_normal((120, 120))
+    before = x.copy()
+    for y in (x, np.asfortranarray(x), x[::-1], np.repeat(x, 2, 1)[:, ::2]):
+        np.testing.assert_allclose(ft.jit(f, compile="now")(y), f(y), rtol=1e-13, atol=1e-13)
+    assert_same(x, before)
+
+
 def test_programs_against_jax(rng):
     jax = pytest.importorskip("jax")
     with jax.enable_x64(True):

@@ -48,7 +48,8 @@ class Lowered:
         return made
 
     def __repr__(self) -> str:
-        return f"<{self.name} lowered: {len(self.jaxpr.eqns)} equations, {len(fuse.kernels(self.plan))} kernels>"
+        kernels = counted(len(fuse.kernels(self.plan)), "kernel")
+        return f"<{self.name} lowered: {counted(len(self.jaxpr.eqns), 'equation')}, {kernels}>"
 
     def as_text(self, stage: str = "jaxpr") -> str:
         """The program after a stage.
@@ -156,7 +157,7 @@ def describe(item: Any, seen: set[Any]) -> str:
     """One item of a plan as text; the loops of a kernel are printed once."""
     if not isinstance(item, Group):
         return f"numpy: {item.op!r}"
-    head = f"kernel of {len(item.eqns)} equations, sizes {list(item.nest.sizes)}"
+    head = f"kernel of {counted(len(item.eqns), 'equation')}, sizes {list(item.nest.sizes)}"
     if item.kernel in seen:
         return f"{head}, as before"
     seen.add(item.kernel)

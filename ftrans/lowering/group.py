@@ -54,8 +54,11 @@ class Group(KernelStep):
     def overwrite(self, candidates: Sequence[int], avals: dict[int, Aval]) -> None:
         """Store outputs into these operands, where one is walked just as the output is and nowhere else."""
         if not isinstance(self.kernel, Kernel):
-            over = self.kernel.overwriting()
-            if over is not None and self.ins[0] in candidates and self.ins.count(self.ins[0]) == 1:
+            over, v, out = self.kernel.overwriting(), self.ins[0], self.out_avals[0]
+            walks = zip(self.nest.walks[0], self.nest.walks[len(self.ins)], strict=True)
+            whole = self.nest.is_whole(0) and all([d in (-1, e) for d, e in walks])  # and not a view of something else
+            same = whole and avals[v].shape == out.shape and avals[v].dtype == out.dtype
+            if over is not None and same and v in candidates and self.ins.count(v) == 1:
                 self.kernel = over
             return
         outputs = list(self.kernel.outputs)

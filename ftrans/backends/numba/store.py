@@ -111,7 +111,7 @@ def content(x: Any) -> str:
     raise UnstorableError(f"{kind.__module__}.{kind.__qualname__} is not stored on disk")
 
 
-@functools.lru_cache(4096)
+@functools.lru_cache(512)
 def key(code: Code) -> str | None:
     """The name of a kernel's file, or None where it is not stored."""
     try:
