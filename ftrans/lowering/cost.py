@@ -82,9 +82,9 @@ def gain_and_price(j: Jaxpr, plan: Any, compiled: Callable[[Code], bool] = lambd
     gain = price = 0.0
     seen: set[Code] = set()
     for item in plan:
-        if isinstance(item, KernelStep):
+        if isinstance(item, KernelStep) and hasattr(item, "kernel"):  # not a mere change of shape
             gain += sum([step_cost(eqn, j) for eqn in item.eqns], 0.0) - kernel_cost(item, j)
-            kernel: Code = item.kernel  # type: ignore[attr-defined]
+            kernel: Code = item.kernel
             if kernel not in seen and not compiled(kernel):
                 seen.add(kernel)
                 price += compile_cost(kernel)

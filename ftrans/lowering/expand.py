@@ -16,10 +16,13 @@ from ..core.views import Copy
 from ..transforms.simplify import simplify
 
 
+CONSTANT = 1 << 16  # elements that a constant may have to be kept
+
+
 @derived
 def expanded(j: Jaxpr) -> Jaxpr:
     """j with every operation expanded that can be, and without copies; j itself where there is nothing to do."""
-    j = without_copies(j)
+    j = without_copies(with_constants(j))
     if not any([eqn.op.expand is not None for eqn in j.eqns]):
         return j
     with Trace() as t:
@@ -35,6 +38,16 @@ def expanded(j: Jaxpr) -> Jaxpr:
             env.update(zip(eqn.outs, out if eqn.op.multiple else (out,), strict=True))
         outs = [env[v].i for v in j.outs]
     return simplify(checked(Jaxpr.from_trace(t, outs, baked=True)))
+
+
+def with_constants(j: Jaxpr) -> Jaxpr:
+    """j with what depends on nothing computed once, where it is not large."""
+    made = {eqn.outs[0]: eqn.op for eqn in j.eqns if not eqn.ins and not eqn.op.effectful and len(eqn.outs) == 1}
+    lits = {v: op.eval() for v, op in made.items() if j.avals[v].size <= CONSTANT and v not in j.outs}
+    if not lits:
+        return j
+    eqns = [eqn for eqn in j.eqns if not eqn.outs or eqn.outs[0] not in lits]
+    return checked(Jaxpr(j.invars, eqns, j.outs, j.avals, j.lits | lits))
 
 
 def without_copies(j: Jaxpr) -> Jaxpr:

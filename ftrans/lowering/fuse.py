@@ -26,10 +26,10 @@ from ..core.jaxpr import Eqn, Jaxpr
 from ..core.primitive import Primitive
 from ..core.reads import Read
 from ..ops.indexing import Index
-from ..ops.structural import Broadcast, Reshape, Transpose
+from ..ops.structural import Broadcast, Convert, Reshape, Slice, Transpose
 from .builder import Text, TextBuilder
 from .cost import TRANSCENDENTAL, worth_a_kernel
-from .group import Group, Maker, operand_names
+from .group import Group, Maker, Renamed, operand_names
 from .loops import ITEMSIZE, Code, foldable
 from .nest import Walk, plain_walk
 from .partials import split
@@ -76,6 +76,8 @@ def walk_of(eqn: Eqn, avals: dict[int, Aval]) -> Walk | None:
         return plain_walk(op.perm, x.ndim)
     if isinstance(op, Index):
         return indexed(op.items, x.ndim)
+    if isinstance(op, Slice):
+        return indexed([(op.start, 1, 0) if k == op.axis else (0, 1, 0) for k in range(x.ndim)], x.ndim)
     if isinstance(op, Broadcast):
         lead = len(op.shape) - x.ndim
         return plain_walk(tuple([None if k < lead or x.shape[k - lead] != n else k - lead for k, n in enumerate(op.shape)]), x.ndim)
@@ -196,13 +198,15 @@ class Planner:
         avals = tuple([self.avals[v] for v in eqn.ins])
         if len(eqn.outs) != 1 or not avals or eqn.op.effectful:
             return False
-        if len(eqn.ins) == 1 and walk_of(eqn, self.avals) is not None:
+        if len(eqn.ins) == 1 and (isinstance(eqn.op, Reshape) or walk_of(eqn, self.avals) is not None):
             return True
         known = lowers(eqn.op, avals, self.avals[eqn.outs[0]]) or self.reduces(eqn, avals[0])
         return known or group_of(eqn, self.avals) is not None
 
-    def special(self, eqn: Eqn) -> Group | None:
+    def special(self, eqn: Eqn) -> Group | Renamed | None:
         """The kernel of an equation that has one of its own; it walks the arrays that its operands are views of, where it can."""
+        if isinstance(eqn.op, Reshape):
+            return Renamed([eqn], eqn.ins, eqn.outs, self.avals[eqn.outs[0]])
         group = group_of(eqn, self.avals)
         if group is None:
             return None
@@ -360,9 +364,20 @@ class Planner:
                     if eqn.outs[0] not in wanted:
                         continue
                     wanted.update(eqn.ins)
+                    if self.native:
+                        eqn = self.copying(eqn)
                 kept.append((level, n, eqn))
             self._steps = kept[::-1]
         return self._steps
+
+    def copying(self, eqn: Item) -> Item:
+        """A view that somebody needs as an array of its own, made by a kernel."""
+        (v,) = eqn.outs
+        a = self.avals[v]
+        if a.dtype_name not in ITEMSIZE:
+            return eqn
+        copy = Eqn(Convert(a.dtype), (v,), (v,), None)
+        return self.make.group([copy], a.shape, (), [copy])
 
     def reduction_groups(self, stored: set[int]) -> list[tuple[int, int, Group]]:
         """One group for all reductions of one shape over the same axes at one level; what they read is added to `stored`."""
@@ -471,6 +486,8 @@ def planned(j: Jaxpr, parts: Sequence[Piece], avals: dict[int, Aval]) -> list[It
             ins, outs = tuple([name[v] for v in item.ins]), tuple([name[v] for v in item.outs])
             if isinstance(item, Group):
                 items.append(replace(item, ins=ins, outs=outs))
+            elif isinstance(item, Renamed):
+                items.append(replace(item, ins=ins, outs=outs))
             elif outs and outs[0] in made and made[outs[0]].ins == ins:
                 items.append(made[outs[0]])
             else:
@@ -505,31 +522,52 @@ def kernels(items: Sequence[Item]) -> list[Code]:
     return list(dict.fromkeys([item.kernel for item in items if isinstance(item, Group)]))
 
 
-def realise(items: Plan, backend: Any) -> list[Item]:
+def realise(plan: Plan, backend: Any) -> list[Item]:
     """The plan with every group compiled by a backend, and groups that follow each other made one segment."""
-    for item in items:
+    for item in plan:
         if isinstance(item, Group) and item.compiled is None:
             item.compiled = backend.compile(item.kernel)
-    readers: dict[int, int] = dict.fromkeys(items.outs, len(items))  # who reads a variable last
-    for n, item in enumerate(items):
-        readers |= {v: max(n, readers.get(v, n)) for v in item.ins}
-    result: list[Item] = []
-    for start, end in stretches(items):
-        groups = [item for item in items[start:end] if isinstance(item, Group)]
-        if not groups:
+    last: dict[int, int] = dict.fromkeys(plan.outs, len(plan))  # who reads a variable last
+    for n, item in enumerate(plan):
+        last |= {v: max(n, last.get(v, n)) for v in item.ins}
+    items, result = list(plan), []
+    todo = list(stretches(items))
+    while todo:
+        start, end = todo.pop(0)
+        members = [item for item in items[start:end] if isinstance(item, Group | Renamed)]
+        wanted = {v for item in members for v in item.outs if last.get(v, -1) >= end}
+        shared = next((n for n in range(start, end) if shares(items[n], members, wanted)), None)
+        if shared is not None:  # it needs a view, or a copy, which NumPy makes
+            items[shared] = items[shared].eqns[0]  # type: ignore[union-attr]
+            todo = [(start + a, start + b) for a, b in stretches(items[start:end])] + todo
+        elif members:
+            segment = Segment.of(members, plan.avals, wanted)
+            segment.backend = backend
+            segment.plan(work, config.threads)
+            result.append(segment)
+        else:
             result += items[start:end]
-            continue
-        wanted = [v for g in groups for v in g.outs if readers.get(v, -1) >= end]
-        segment = Segment.of(groups, items.avals, wanted)
-        segment.backend = backend
-        segment.plan(work, config.threads)
-        result.append(segment)
     return result
+
+
+def shares(item: Item, members: Sequence[Item], wanted: set[int]) -> bool:
+    """Whether an array by another shape cannot be that in a segment: others read it, and its memory is given to the segment or read by
+    others too; or there is nothing but such arrays."""
+    if not isinstance(item, Renamed):
+        return False
+    memory: dict[int, int] = {}
+    for other in members:
+        if isinstance(other, Renamed):
+            memory[other.outs[0]] = memory.get(other.ins[0], other.ins[0])
+    made = {v for other in members if isinstance(other, Group) for v in other.outs}
+    root = memory[item.outs[0]]
+    read = [v for v in wanted if memory.get(v, v) == root]
+    return not made or (item.outs[0] in wanted and (root not in made or len(read) > 1))
 
 
 def stretches(items: Sequence[Item]) -> Iterator[tuple[int, int]]:
     """(start, end) of the longest stretches of groups, and of what stands between them."""
-    for is_group, members in itertools.groupby(range(len(items)), lambda n: isinstance(items[n], Group)):
+    for _, members in itertools.groupby(range(len(items)), lambda n: isinstance(items[n], Group | Renamed)):
         numbers = list(members)
         yield numbers[0], numbers[-1] + 1
 

@@ -75,6 +75,16 @@ class Group(KernelStep):
             self.kernel = replace(self.kernel, outputs=tuple(outputs))
 
 
+@dataclass
+class Renamed(KernelStep):
+    """An array by another shape: the same memory, read under another name."""
+
+    eqns: list[Eqn]
+    ins: tuple[int, ...]
+    outs: tuple[int, ...]
+    out_aval: Aval
+
+
 def operand_names(op: Primitive, avals: tuple[Aval, ...]) -> tuple[str, ...]:
     """The names of the dtypes that the operands are converted to."""
     key = ("operands", avals)

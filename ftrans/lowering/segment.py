@@ -19,7 +19,7 @@ from typing import Any
 
 from ..core.aval import Aval
 from ..core.jaxpr import Eqn
-from .group import Group
+from .group import Group, Renamed
 from .tape import KernelStep
 
 LINE = 64  # bytes to which values are aligned
@@ -62,6 +62,7 @@ class Segment(KernelStep):
 
     groups: list[Group]
     avals: dict[int, Aval]
+    renamed: dict[int, int]  # the variable that has the memory, of each that is another shape of it
     ins: tuple[int, ...]
     outs: tuple[int, ...]
     eqns: list[Eqn]
@@ -72,13 +73,19 @@ class Segment(KernelStep):
     backend: Any = None
 
     @staticmethod
-    def of(groups: list[Group], avals: dict[int, Aval], wanted: Sequence[int] | set[int]) -> Segment:
+    def of(items: Sequence[Group | Renamed], avals: dict[int, Aval], wanted: Sequence[int] | set[int]) -> Segment:
         """The segment of these groups, in their order."""
-        made = [v for g in groups for v in g.outs]
+        groups = [item for item in items if isinstance(item, Group)]
+        made = [v for item in items for v in item.outs]
         inside, wanted = set(made), set(wanted)
-        ins = dict.fromkeys([v for g in groups for v in g.ins if v not in inside])
+        ins = dict.fromkeys([v for item in items for v in item.ins if v not in inside])
+        renamed: dict[int, int] = {}
+        for item in items:
+            if isinstance(item, Renamed):
+                renamed[item.outs[0]] = renamed.get(item.ins[0], item.ins[0])
+                avals = avals | {item.outs[0]: item.out_aval}
         avals = avals | {v: a for g in groups for v, a in zip(g.outs, g.out_avals, strict=True)}
-        return Segment(groups, avals, tuple(ins), tuple([v for v in made if v in wanted]), [e for g in groups for e in g.eqns])
+        return Segment(groups, avals, renamed, tuple(ins), tuple([v for v in made if v in wanted]), [e for item in items for e in item.eqns])
 
     def bind(self, slot_of: dict[int, int]) -> Callable[[list[Any]], None]:
         """The step of a tape: see the backend's `segment`."""
@@ -88,7 +95,7 @@ class Segment(KernelStep):
         """Decide runs, blocks and places."""
         self.seconds = sum([work(g) for g in self.groups])
         self.runs = []
-        for run in runs_of(self.groups, self.avals):
+        for run in runs_of(self.groups, self.renamed):
             self.runs.append(self.blocked(run, work, threads))
             self.runs += [RunPlan([], guard=g.outs[-1]) for g, _, _ in run.steps if g.kernel.checked]
         self.place(threads)
@@ -144,7 +151,9 @@ class Segment(KernelStep):
         for g in self.groups:
             for v, n in zip(g.outs, g.kernel.inplace, strict=True):
                 if n is not None:
-                    root[v] = root.get(g.ins[n], g.ins[n])
+                    r = self.renamed.get(g.ins[n], g.ins[n])
+                    root[v] = root.get(r, r)
+        root |= {v: root.get(r, r) for v, r in self.renamed.items()}
         for v in self.outs:
             r = root[v]
             if r != v and r not in self.ins:
@@ -187,11 +196,11 @@ class Segment(KernelStep):
 # ---- runs ------------------------------------------------------------------------------------------------------------
 
 
-def runs_of(groups: Sequence[Group], avals: dict[int, Aval]) -> list[RunPlan]:
+def runs_of(groups: Sequence[Group], renamed: dict[int, int]) -> list[RunPlan]:
     """The groups as runs, each as long as one axis carries."""
     runs, k = [], 0
     while k < len(groups):
-        options = [longest(groups, k, axis) for axis in splittable(groups[k])]
+        options = [longest(groups, k, axis, renamed) for axis in splittable(groups[k])]
         best = max(options, key=lambda run: len(run.steps), default=RunPlan([(groups[k], -1, 1)]))
         if len(best.steps) == 1 and options:
             best = max(options, key=lambda run: (min(run.extent, 64), -run.steps[0][1]))
@@ -206,32 +215,31 @@ def splittable(g: Group) -> Iterator[int]:
     return (axis for axis in range(g.kernel.naxes) if axis not in dependent and g.nest.extents[axis] > 1)
 
 
-def longest(groups: Sequence[Group], start: int, axis: int) -> RunPlan:
+def longest(groups: Sequence[Group], start: int, axis: int, renamed: dict[int, int]) -> RunPlan:
     """The run that begins with groups[start] split along this axis."""
     extent = groups[start].nest.extents[axis]
     run = RunPlan([(groups[start], axis, groups[start].nest.units[axis])], extent)
     read: dict[int, set[int]] = {}
     written: dict[int, int] = {}
-    note(groups[start], axis, read, written)
+    note(groups[start], axis, read, written, renamed)
     for g in groups[start + 1 :]:
-        fitting = next((a for a in splittable(g) if g.nest.extents[a] == extent and fits(g, a, read, written)), None)
+        fitting = next((a for a in splittable(g) if g.nest.extents[a] == extent and fits(g, a, read, written, renamed)), None)
         if fitting is None:
             break
-        note(g, fitting, read, written)
+        note(g, fitting, read, written, renamed)
         run.steps.append((g, fitting, g.nest.units[fitting]))
     return run
 
 
-def note(g: Group, axis: int, read: dict[int, set[int]], written: dict[int, int]) -> None:
-    """Remember along which axes arrays are split."""
+def note(g: Group, axis: int, read: dict[int, set[int]], written: dict[int, int], renamed: dict[int, int]) -> None:
+    """Remember along which axes the memory of arrays is split."""
     first = g.nest.first
-    for v, walk in zip(g.ins, first, strict=False):
-        read.setdefault(v, set()).add(walk[axis])
-    for v, walk in zip(g.outs, first[len(g.ins) :], strict=True):
+    for n, v in enumerate(g.ins):
+        read.setdefault(renamed.get(v, v), set()).add(first[n][axis])
+    for v, n, walk in zip(g.outs, g.kernel.inplace, first[len(g.ins) :], strict=True):
         written[v] = walk[axis]
-    for v, n in zip(g.outs, g.kernel.inplace, strict=True):
         if n is not None:
-            written[g.ins[n]] = written[v]
+            written[renamed.get(g.ins[n], g.ins[n])] = walk[axis]
 
 
 def shifted(g: Group, n: int, axis: int) -> bool:
@@ -240,11 +248,12 @@ def shifted(g: Group, n: int, axis: int) -> bool:
     return g.nest.steps[n][axis] != 1 or bool(starts and starts[g.nest.first[n][axis]])
 
 
-def fits(g: Group, axis: int, read: dict[int, set[int]], written: dict[int, int]) -> bool:
+def fits(g: Group, axis: int, read: dict[int, set[int]], written: dict[int, int], renamed: dict[int, int]) -> bool:
     """Whether each block of a group reads only what the same block of those before it has written, and overwrites only its own."""
     first = g.nest.first
     for n, v in enumerate(g.ins):
-        if v in written and (first[n][axis] != written[v] or first[n][axis] < 0 or shifted(g, n, axis)):
+        r, dim = renamed.get(v, v), first[n][axis]
+        if r in written and (dim != written[r] or dim < 0 or (r != v and dim > 0) or shifted(g, n, axis)):
             return False
     overwritten = [n for n in g.kernel.inplace if n is not None]
-    return not any([read.get(g.ins[n], set()) - {first[n][axis]} for n in overwritten])
+    return not any([read.get(renamed.get(g.ins[n], g.ins[n]), set()) - {first[n][axis]} for n in overwritten])
