@@ -26,7 +26,7 @@ from ..core.jaxpr import Eqn, Jaxpr
 from ..core.primitive import Primitive
 from ..core.reads import Read
 from ..ops.indexing import Index
-from ..ops.structural import Broadcast, Reshape, Transpose
+from ..ops.structural import Broadcast, Reshape, Slice, Transpose
 from .builder import Text, TextBuilder
 from .cost import TRANSCENDENTAL, worth_a_kernel
 from .group import Group, Maker, operand_names
@@ -76,6 +76,8 @@ def walk_of(eqn: Eqn, avals: dict[int, Aval]) -> Walk | None:
         return plain_walk(op.perm, x.ndim)
     if isinstance(op, Index):
         return indexed(op.items, x.ndim)
+    if isinstance(op, Slice):
+        return indexed([(op.start, 1, op.stop) if k == op.axis else (0, 1, n) for k, n in enumerate(x.shape)], x.ndim)
     if isinstance(op, Broadcast):
         lead = len(op.shape) - x.ndim
         return plain_walk(tuple([None if k < lead or x.shape[k - lead] != n else k - lead for k, n in enumerate(op.shape)]), x.ndim)
