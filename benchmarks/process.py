@@ -34,7 +34,6 @@ from .work import Work
 Result = Any
 WORKS: list[Work] = [work for works in SUITE.values() for work in works]
 ROOTS = [str(Path(ft.__file__).parent.parent), str(Path(__file__).parent.parent)]  # the ftrans that is measured, these benchmarks
-MEASURED = ("jax", "ftrans", "ftrans now", "numpy")
 GRADIENTS = ("logistic regression 10000x100", "MLP 784-256-10, batch 128, float32", "potential of 400 bodies")
 CHILD = "import sys; sys.path[:0] = {roots!r}; from benchmarks import process; process.child({job!r}, {library!r}, {store!r})"
 

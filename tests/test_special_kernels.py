@@ -393,15 +393,31 @@ def test_parts_replaced(data):
     assert_same(x, before)
 
 
+def bound(group, slots):
+    """The kernel of a group, on operands in these slots."""
+    return service.compile(group.kernel).bind(service.table(group.nest.sizes, list(zip(slots, group.nest.walks, strict=True))))
+
+
 def test_a_part_of_an_array_replaced_in_place():
     """Given the same memory for the array and the result, the kernel writes the part and nothing else."""
     x, new = np.arange(20.0), np.array([-1.0, -2.0])
-    group = group_for(Put(((3, 2, 2),)), x, new)
-    bound = service.compile(group.kernel).bind(service.table(group.nest.sizes, list(zip((0, 1, 0), group.nest.walks, strict=True))))
     wanted = x.copy()
     wanted[3:7:2] = new
-    assert bound([x, new]) is True
+    assert bound(group_for(Put(((3, 2, 2),)), x, new), (0, 1, 0))([x, new]) is True
     assert_same(x, wanted)
+
+
+def test_parts_that_are_in_place_already():
+    """What was computed where it belongs is not moved; what is around it is filled in."""
+    x, out = np.arange(30.0).reshape(5, 6), np.full((5, 6), -1.0)
+    new = out[1:4, 2:4]
+    assert bound(group_for(Put(((1, 1, 3), (2, 1, 2))), x, new), (0, 1, 2))([x, new, out]) is True
+    wanted = x.copy()
+    wanted[1:4, 2:4] = -1
+    assert_same(out, wanted)
+    joined = np.full((5, 9), -1.0)
+    assert bound(group_for(Concatenate(1, 2), x, joined[:, 6:]), (0, 1, 2))([x, joined[:, 6:], joined]) is True
+    assert_same(joined, np.concatenate([x, np.full((5, 3), -1.0)], 1))
 
 
 def test_many_parts_are_left_to_numpy():
@@ -530,6 +546,19 @@ def test_programs_that_overwrite_large_arrays(f, rng):
     for y in (x, np.asfortranarray(x), x[::-1], np.repeat(x, 2, 1)[:, ::2]):
         np.testing.assert_allclose(ft.jit(f, compile="now")(y), f(y), rtol=1e-13, atol=1e-13)
     assert_same(x, before)
+
+
+def test_slices_are_walked(rng):
+    """The gradient of a concatenation is slices, which kernels read in place: nothing is left to NumPy."""
+    x, y = rng.standard_normal((6, 5)), rng.standard_normal((6, 3))
+
+    def f(x, y):
+        return np.sum(np.sin(np.concatenate([x * x, y * y, x], axis=1)) ** 2)
+
+    g = ft.grad(f, argnums=(0, 1))
+    assert all(isinstance(item, Group) for item in fuse.plan(expanded(ft.make_jaxpr(g)(x, y).jaxpr)))
+    for got, wanted in zip(ft.jit(g, compile="now")(x, y), g(x, y), strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-13)
 
 
 def test_programs_against_jax(rng):

@@ -472,6 +472,42 @@ def test_helper_writes_to_the_store(tmp_path):
     assert script(code, FTRANS_CACHE_DIR=where).split() == ["0", "1"]
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks there")
+def test_fork_while_a_thread_compiles(tmp_path):
+    code = """
+        import os, signal, sys, threading, warnings
+        sys.path.insert(0, TESTS)
+        import numpy as np
+        from ftrans.backends.numba import service
+        from test_store import Y, applied, fresh, kernel_of, run
+        warnings.simplefilter("ignore")  # that a fork of a process with threads may hang is what this is about
+        done = threading.Event()
+
+        def work():
+            while not done.is_set():
+                service.compile(fresh())
+
+        threads = [threading.Thread(target=work) for _ in range(2)]
+        for t in threads:
+            t.start()
+        children = []
+        for k in range(6):
+            child = os.fork()
+            if not child:
+                signal.alarm(60)
+                pattern = "*+" * (k + 8)
+                np.testing.assert_array_equal(run(service.compile(kernel_of(pattern)), Y, Y), applied(pattern, Y, Y))
+                os._exit(0)
+            children.append(child)
+        status = [os.waitpid(child, 0)[1] for child in children]
+        done.set()
+        for t in threads:
+            t.join()
+        assert status == [0] * 6, status
+    """
+    script(code.replace("TESTS", repr(str(ROOT / "tests"))))
+
+
 def test_many_writers_and_killed_ones(tmp_path):
     """Processes write, prune and read the same few records; some are killed; every record read is whole."""
     code = """

@@ -77,7 +77,7 @@ def walk_of(eqn: Eqn, avals: dict[int, Aval]) -> Walk | None:
     if isinstance(op, Index):
         return indexed(op.items, x.ndim)
     if isinstance(op, Slice):
-        return indexed([(op.start, 1, 0) if k == op.axis else (0, 1, 0) for k in range(x.ndim)], x.ndim)
+        return indexed([(op.start, 1, op.stop) if k == op.axis else (0, 1, n) for k, n in enumerate(x.shape)], x.ndim)
     if isinstance(op, Broadcast):
         lead = len(op.shape) - x.ndim
         return plain_walk(tuple([None if k < lead or x.shape[k - lead] != n else k - lead for k, n in enumerate(op.shape)]), x.ndim)

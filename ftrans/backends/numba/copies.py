@@ -159,7 +159,8 @@ def emit_joined(code: Joined, name: str = "kernel") -> Emitted:
     f, to = a.f, a.pointers[out]
     behind = [code.parts + 1] if code.operands[out].moves[-1] else []
     for k in range(code.parts):
-        a.move(code.dtype, None, to, a.pointers[k], a.loops([0, k + 1, *behind], out, k))
+        with f.when(f.let(f"icmp ne ptr {to}, {a.pointers[k]}")):  # else it is there already
+            a.move(code.dtype, None, to, a.pointers[k], a.loops([0, k + 1, *behind], out, k))
         to = f.offset(to, a.sizes[k + 1], a.strides[out][k + 1])
     return a.finished()
 
@@ -168,16 +169,37 @@ def emit_placed(code: Placed, name: str = "kernel") -> Emitted:
     """The copy with a part replaced, as an LLVM module."""
     a, ndim = Operands(code, name), len(code.steps)
     f, (x, new, out) = a.f, a.pointers
+    starts = a.sizes[code.naxes - ndim :]
     with f.when(f.let(f"icmp ne ptr {x}, {out}")):
-        a.move(code.dtype, None, out, x, a.loops(range(ndim), 2, 0))
-    part = list(range(ndim, code.naxes - ndim))
+        if all([step in (None, 1) for step in code.steps]):
+            copy_around(a, code, starts)
+        else:
+            a.move(code.dtype, None, out, x, a.loops(range(ndim), 2, 0))
     to = out
-    for axis in range(ndim):
-        to = f.offset(to, a.sizes[code.naxes - ndim + axis], a.strides[2][axis])
+    for start, stride in zip(starts, a.strides[2], strict=False):
+        to = f.offset(to, start, stride)
     steps = [s for s in code.steps if s is not None]
-    loops = [
-        Loop(size, f.let(f"mul i64 {stride}, {step}"), source)
-        for (size, stride, source), step in zip(a.loops(part, 2, 1), steps, strict=True)
-    ]
-    a.move(code.dtype, None, to, new, loops)
+    part = a.loops(range(ndim, code.naxes - ndim), 2, 1)
+    loops = [Loop(n, f.let(f"mul i64 {stride}, {step}"), source) for (n, stride, source), step in zip(part, steps, strict=True)]
+    with f.when(f.let(f"icmp ne ptr {to}, {new}")):  # else it is there already
+        a.move(code.dtype, None, to, new, loops)
     return a.finished()
+
+
+def copy_around(a: Operands, code: Placed, starts: list[str]) -> None:
+    """Copy what is not replaced: for each axis what lies before and behind the part, as wide as the part along the axes before it.
+
+    So every element is written once, which makes padding twice as fast.
+    """
+    f, ndim = a.f, len(code.steps)
+    counts, sizes = iter(a.sizes[ndim:]), a.sizes[:ndim]
+    box = [(start, "1" if step is None else next(counts)) for start, step in zip(starts, code.steps, strict=True)]
+    for axis, (start, count) in enumerate(box):
+        end = f.let(f"add i64 {start}, {count}")
+        for side in (("0", start), (end, f.let(f"sub i64 {sizes[axis]}, {end}"))):
+            spans = [*box[:axis], side, *[("0", n) for n in sizes[axis + 1 :]]]
+            to, source = a.pointers[2], a.pointers[0]
+            for k, (begin, _) in enumerate(spans):
+                to, source = f.offset(to, begin, a.strides[2][k]), f.offset(source, begin, a.strides[0][k])
+            loops = [Loop(n, a.strides[2][k], a.strides[0][k]) for k, (_, n) in enumerate(spans)]
+            a.move(code.dtype, None, to, source, loops)

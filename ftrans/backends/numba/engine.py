@@ -15,6 +15,7 @@ import ctypes
 import ctypes.util
 import functools
 import gc
+import os
 import platform
 import threading
 from collections.abc import Callable
@@ -24,6 +25,12 @@ from . import blas, entry, link, tables
 from .real import LIBM
 
 Entry = Callable[[list[Any]], bool]
+
+
+lock = threading.RLock()
+"""Whoever compiles or loads holds it. A fork waits for it: what another thread leaves half done could not be continued there."""
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
 
 
 @functools.cache
@@ -84,7 +91,7 @@ def c_mathematics() -> Any:
 
 def share(name: str, binary: link.Binary) -> None:
     """Load a function that kernels call, unless it is there. It stays: there are only so many."""
-    with _lock:
+    with lock:
         if name not in shared:
             shared[name] = load(binary)
 
@@ -94,9 +101,6 @@ symbols: dict[str, int] = {}
 
 shared: dict[str, Loaded] = {}
 """Functions that kernels have in common and that are loaded."""
-
-_lock = threading.RLock()
-
 
 # Code
 
@@ -137,7 +141,7 @@ _method: entry.MethodDef | None = None
 def set_entry(binary: link.Binary) -> None:
     """Load the compiled runtime; the first one stays."""
     global _entry, _method
-    with _lock:
+    with lock:
         if _method is None:
             entry.check_offsets()
             _entry = load(binary)

@@ -11,7 +11,6 @@ does not wait 0.2 s for the import.
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,11 +35,10 @@ class Generator:
             jit=True,
         )
         self.layout = str(self.machine.target_data)
-        self.lock = threading.Lock()
 
     def binary(self, text: str, names: Sequence[str], passes: Sequence[str] = ()) -> link.Binary:
         """The functions named of a module, as code to load. passes: LLVM's, in place of all those that loops over elements want."""
-        with self.lock:
+        with engine.lock:
             module = self.parsed(sectioned(text, ""), self.binding.create_context())
             code = bytes(self.machine.emit_object(self.optimised(module, passes)))
         return link.linked(link.ObjectFile(code), names) if link.SUPPORTED else link.Binary(code, -1, dict.fromkeys(names, 0))
@@ -49,7 +47,7 @@ class Generator:
         """Of each module the one function named, each as code of its own. No two modules may define the same name for others."""
         if not link.SUPPORTED or len(modules) == 1:
             return [self.binary(text, [name]) for text, name in modules]
-        with self.lock:
+        with engine.lock:
             context = self.binding.create_context()
             whole = self.parsed(sectioned(*modules[0]), context)
             for text, name in modules[1:]:
@@ -60,7 +58,7 @@ class Generator:
 
     def assembly(self, text: str) -> str:
         """A module in the processor's language."""
-        with self.lock:
+        with engine.lock:
             return str(self.machine.emit_assembly(self.optimised(self.parsed(text, self.binding.create_context()))))
 
     def parsed(self, text: str, context: Any) -> Any:
@@ -99,7 +97,7 @@ def generator() -> Generator:
     """The generator of this process, made at first use."""
     global _generator
     if _generator is None:
-        with _lock:
+        with engine.lock:
             if _generator is None:
                 _generator = Generator()
     return _generator
@@ -111,4 +109,3 @@ def is_ready() -> bool:
 
 
 _generator: Generator | None = None
-_lock = threading.Lock()

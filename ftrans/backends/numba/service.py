@@ -10,7 +10,7 @@ find(kernel)                                   # the same without compiling, or 
 
 from __future__ import annotations
 
-import threading
+import contextlib
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -70,7 +70,7 @@ def compile(kernel: Code) -> Compiled:  # noqa: A001 - the word for it, as in re
 
 def compile_many(kernels: Sequence[Code]) -> list[Compiled]:
     """The machine code of kernels. What has to be compiled is compiled together."""
-    with _lock:
+    with engine.lock:
         found = {kernel: find(kernel) for kernel in kernels}
         missing = [kernel for kernel, compiled in found.items() if compiled is None]
         for start in range(0, len(missing), BATCH):
@@ -82,11 +82,11 @@ def compile_many(kernels: Sequence[Code]) -> list[Compiled]:
 def find(kernel: Code) -> Compiled | None:
     """The machine code of a kernel if it need not be compiled: of this process or of the store."""
     found = _compiled.get(kernel)
-    with _lock:
-        if found is not None:
-            if kernel in _compiled:
-                _compiled.move_to_end(kernel)
-            return found
+    if found is not None:
+        with contextlib.suppress(KeyError):  # another thread has just dropped it
+            _compiled.move_to_end(kernel)
+        return found
+    with engine.lock:
         return _compiled.get(kernel) or from_store(kernel)
 
 
@@ -153,7 +153,7 @@ def load(kernel: Code, record: Record, stored: bool = False) -> Compiled:
 
 def receive(kernel: Code, record: Record) -> None:
     """Load what another process compiled, unless it is there meanwhile."""
-    with _lock:
+    with engine.lock:
         if kernel not in _compiled:
             load(kernel, record)
             counts["loaded"] += 1
@@ -190,4 +190,3 @@ spent = {"compiled": 0.0, "loaded": 0.0, "stored": 0.0}
 """The milliseconds that took: of this process; where the helper compiled, of that one."""
 
 _compiled: OrderedDict[Code, Compiled] = OrderedDict()
-_lock = threading.RLock()
