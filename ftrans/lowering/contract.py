@@ -33,8 +33,12 @@ class Contract(Code):
 
     @property
     def dependent(self) -> tuple[int, ...]:
-        """All but the batch axes: how a product of matrices is split is for BLAS to say."""
-        return tuple(range(self.naxes - 3, self.naxes))
+        """The columns, of which BLAS has a better split, and what is summed over."""
+        return self.naxes - 2, self.naxes - 1
+
+    @property
+    def coarse(self) -> tuple[int, ...]:
+        return (self.naxes - 3,)
 
     @property
     def inplace(self) -> tuple[int | None, ...]:

@@ -118,6 +118,11 @@ class Code:
         raise NotImplementedError
 
     @property
+    def coarse(self) -> tuple[int, ...]:
+        """The loop axes along which small blocks cost more: of a product of matrices, which prepares the other one for each block."""
+        return ()
+
+    @property
     def inplace(self) -> tuple[int | None, ...]:
         """For each output the input whose array it overwrites, element by element, or None."""
         raise NotImplementedError

@@ -26,6 +26,7 @@ LINE = 64  # bytes to which values are aligned
 BLOCK_BYTES = 192 * 1024  # what the operands of one block may take: a part of the second-level cache
 MIN_INNER = 1024  # a split innermost axis has at least so many iterations in a block
 PARALLEL = 150e-6  # seconds of work from which on a run is given to threads: starting and joining one takes 20 to 40 µs
+COARSE = 16  # rows that a block of a product of matrices has at least
 CHUNKS = 16  # blocks for each run with threads at least, if its extent allows: cores are not equally fast
 
 
@@ -109,11 +110,13 @@ class Segment(KernelStep):
         touched = {v for g, _, _ in run.steps for v in (*g.ins, *g.outs)}
         total = sum([self.avals[v].size * self.avals[v].dtype.itemsize for v in touched])
         least = max([-(-MIN_INNER // max(unit, 1)) if axis == g.kernel.naxes - 1 else 1 for g, axis, unit in run.steps])
+        coarse = any([axis in g.kernel.coarse for g, axis, _ in run.steps])
         chunk = run.extent
-        if len(run.steps) > 1 and total > BLOCK_BYTES:
+        if len(run.steps) > 1 and total > BLOCK_BYTES and not coarse:
             chunk = min(chunk, run.extent * BLOCK_BYTES // total)
         if parallel:
-            chunk = min(chunk, -(-run.extent // CHUNKS))
+            chunk = min(chunk, -(-run.extent // (2 * threads if coarse else CHUNKS)))
+            least = max(least, COARSE) if coarse else least
             run.threads = threads
         run.chunk = max(1, min(run.extent, max(chunk, least)))
         if run.chunks == 1:

@@ -34,8 +34,8 @@ class Program(IntEnum):
     NDARRAY, INPUTS, INPUT_ROWS, VALUES, VALUE_ROWS, OUTPUTS, OUTPUT_ROWS, RUNS, RUN_ROWS, ARENA, RELEASE, INT, BOOL, TRUE = range(
         14
     )
-    FALSE, EMPTY, SCALAR = range(14, 17)
-    SIZE = 17
+    FALSE, EMPTY, SCALAR, BLAS_GET, BLAS_SET = range(14, 19)
+    SIZE = 19
 
 
 class Kind(IntEnum):
@@ -490,7 +490,10 @@ def execute() -> Code:
     release = f.let(f"icmp ne i64 {f.word('%p', Program.RELEASE)}, 0")
     with f.when(release):
         f.store("ptr", f.call("ptr", "PyEval_SaveThread"), thread)
+    blas = one_blas_thread(f)
     run_all(f, addresses, strides, values, arena, status)
+    with f.when(f.let(f"icmp sgt i32 {f.load('i32', blas)}, 1")):
+        f.do(f"call void {f.word('%p', Program.BLAS_SET, 'ptr')}(i32 {f.load('i32', blas)})")
     with f.when(release):
         f.call("void", "PyEval_RestoreThread", f"ptr {f.load('ptr', thread)}")
     with f.when(f.let(f"xor i1 {small}, true")):
@@ -514,6 +517,21 @@ def execute() -> Code:
     f.label("failed")  # an output could not be made; the exception is set
     f.ret(str(int(Status.ERROR)))
     return f
+
+
+def one_blas_thread(f: Code) -> str:
+    """Let BLAS use one thread, as programs have their own; gives where the number it had is kept, or 1.
+
+    Threads of BLAS wait for each other by turning in circles: where others want the cores too, that made a product of 0.2 ms take 30.
+    """
+    kept = f.alloca("i32")
+    f.store("i32", "1", kept)
+    get = f.word("%p", Program.BLAS_GET, "ptr")
+    with f.when(f.let(f"icmp ne ptr {get}, null")):
+        f.store("i32", f.let(f"call i32 {get}()"), kept)
+        with f.when(f.let(f"icmp sgt i32 {f.load('i32', kept)}, 1")):
+            f.do(f"call void {f.word('%p', Program.BLAS_SET, 'ptr')}(i32 1)")
+    return kept
 
 
 def check_owned(f: Code, inputs: str, rows: str) -> None:
