@@ -52,7 +52,7 @@ __getattr__ = later("ftrans", {"draw": "pictures:draw", "nn": "nn", "optim": "op
 
 __all__ = [
     "Jitted", "ShapeDtypeStruct", "Tracer", "at", "block_until_ready", "config", "device_get", "device_put", "draw", "errors",
-    "eval_jaxpr", "eval_shape", "explain", "float0", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jit", "jvp", "kernel_store", "lax",
-    "linear_transpose", "linearize", "make_jaxpr", "nn", "no_compile", "numpy", "numpy_rank_promotion", "optim", "optimize",
-    "stop_gradient", "strict", "tree", "tree_util", "value_and_grad", "vjp", "vmap",
+    "eval_jaxpr", "eval_shape", "explain", "float0", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jit", "jvp",
+    "kernel_store", "lax", "linear_transpose", "linearize", "make_jaxpr", "nn", "no_compile", "numpy", "numpy_rank_promotion",
+    "optim", "optimize", "stop_gradient", "strict", "tree", "tree_util", "value_and_grad", "vjp", "vmap",
 ]  # fmt: skip

@@ -319,6 +319,19 @@ def test_scatters(case):
         assert_same(x, y)
 
 
+@pytest.mark.parametrize("mode", COMBINE)
+def test_a_row_combined_again_and_again(mode, rng):
+    """NumPy's ufunc.at reads beyond a 1-d operand that it should broadcast; we do not, in any tier."""
+    x, new, i = rng.standard_normal(7), rng.standard_normal(5), rng.integers(0, 7, (4, 5))
+    wanted = x.copy()
+    for row in i:
+        for k, value in zip(row, new, strict=True):
+            wanted[k] = COMBINE[mode](wanted[k], value)
+    op = Scatter((0,), mode)
+    assert_same(op.eval(x, new, i), wanted)
+    assert_same(run(op, x, new, i), wanted)
+
+
 @pytest.mark.parametrize("dtype", ["int64", "int8", "uint8", "uint64"])
 def test_indices_out_of_bounds(dtype):
     x, new = np.arange(12.0).reshape(4, 3), np.ones((2, 3))

@@ -1,16 +1,13 @@
-"""Compiled kernels on disk: found again by other processes, never out of date, never damaged; and bounded memory for them."""
+"""Compiled kernels on disk: found again by other processes, never out of date, never damaged."""
 
 from __future__ import annotations
 
-import gc
-import itertools
 import os
 import stat
 import subprocess
 import sys
 import textwrap
 import threading
-import weakref
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,66 +15,22 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from small_kernels import ROOT, X, Y, applied, folder, forget, fresh, kernel_of, numbers, run, script
 
 import ftrans as ft
-from ftrans.backends.numba import build, engine, generate, link, service
+from ftrans.backends.numba import engine, link, service
 from ftrans.backends.numba import store as module
 from ftrans.backends.numba.store import KernelStore, Record, UnstorableError, content, key, store, text_key, toolchain
 from ftrans.core.primitive import registry
-from ftrans.lowering.loops import Instr, Kernel, Operand, Output
+from ftrans.lowering.loops import Instr, Kernel, Output
 from ftrans.ops.pointwise import Add
-
-ROOT = Path(__file__).parents[1]
-X = Operand("float64", (True,), "c")
-Y = np.random.default_rng(0).random(500)
-
-numbers = itertools.count(1)
-
-
-def kernel_of(pattern: str) -> Kernel:
-    """A kernel of the operations in a pattern: `+` adds the second input, `*` multiplies by it."""
-    names = {"+": "add", "*": "mul"}
-    body = tuple([Instr(registry[names[c]](), (k + 1 if k else 0, 1), "float64") for k, c in enumerate(pattern)])
-    return Kernel(1, (False,), (X, X), body, (Output(1 + len(body), X),))
-
-
-def fresh() -> Kernel:
-    """A kernel that no test has compiled."""
-    return kernel_of(f"{next(numbers):012b}".replace("0", "+").replace("1", "*"))
-
-
-def applied(pattern: str, x, y):
-    for c in pattern:
-        x = x + y if c == "+" else x * y
-    return x
-
-
-def run(compiled, x, y):
-    out = np.empty_like(x)
-    assert compiled.bind(service.table([x.size], [(0, [0]), (1, [0]), (2, [0])]))([x, y, out])
-    return out
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """A store of its own."""
-    before = store.problem, store.written, dict(store.trusted)
-    with ft.config.set(cache_dir=str(tmp_path / "store")):
-        store.problem = ""
-        yield tmp_path / "store"
-    store.problem, store.written = before[:2]
-    store.trusted.clear()
-    store.trusted.update(before[2])
-
-
-def forget():
-    """As in a new process."""
-    service._compiled.clear()
 
 
 def objects(folder: Path) -> list[Path]:
     return [p for p in folder.glob("*/*") if p.is_file()]
 
+
+__all__ = ["folder"]  # a fixture
 
 # Keys
 
@@ -109,10 +62,8 @@ class OwnOp:
     name: str = "own"
 
 
-class OwnAdd(Add):
+class OwnAdd(Add, abstract=True):
     """A user's operation."""
-
-    name = "own_add_of_test_store"
 
 
 def test_operations_of_users_are_not_stored():
@@ -121,7 +72,6 @@ def test_operations_of_users_are_not_stored():
         assert key(kernel) is None
     with pytest.raises(UnstorableError, match="function"):
         content(lambda: 0)
-    registry.pop("own_add_of_test_store")
 
 
 def test_every_source_is_in_the_name_of_the_folder(monkeypatch, tmp_path):
@@ -416,17 +366,6 @@ def test_default_directory():
 # Processes
 
 
-def script(code: str, **environment: str) -> str:
-    """Run code as a program of its own; what it prints."""
-    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", textwrap.dedent(code)],
-        env=os.environ | {"PYTHONPATH": path} | environment, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
 PROGRAM = """
     import sys
     import numpy as np
@@ -472,42 +411,6 @@ def test_helper_writes_to_the_store(tmp_path):
     assert script(code, FTRANS_CACHE_DIR=where).split() == ["0", "1"]
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks there")
-def test_fork_while_a_thread_compiles(tmp_path):
-    code = """
-        import os, signal, sys, threading, warnings
-        sys.path.insert(0, TESTS)
-        import numpy as np
-        from ftrans.backends.numba import service
-        from test_store import Y, applied, fresh, kernel_of, run
-        warnings.simplefilter("ignore")  # that a fork of a process with threads may hang is what this is about
-        done = threading.Event()
-
-        def work():
-            while not done.is_set():
-                service.compile(fresh())
-
-        threads = [threading.Thread(target=work) for _ in range(2)]
-        for t in threads:
-            t.start()
-        children = []
-        for k in range(6):
-            child = os.fork()
-            if not child:
-                signal.alarm(60)
-                pattern = "*+" * (k + 8)
-                np.testing.assert_array_equal(run(service.compile(kernel_of(pattern)), Y, Y), applied(pattern, Y, Y))
-                os._exit(0)
-            children.append(child)
-        status = [os.waitpid(child, 0)[1] for child in children]
-        done.set()
-        for t in threads:
-            t.join()
-        assert status == [0] * 6, status
-    """
-    script(code.replace("TESTS", repr(str(ROOT / "tests"))))
-
-
 def test_many_writers_and_killed_ones(tmp_path):
     """Processes write, prune and read the same few records; some are killed; every record read is whole."""
     code = """
@@ -548,163 +451,3 @@ def test_many_writers_and_killed_ones(tmp_path):
         for k in range(20):
             found = KernelStore().read(f"{k:032x}")
             assert found is None or found.binary.code == bytes([k]) * 30_000 * (1 + k)
-
-
-# Linking
-
-
-needs_linker = pytest.mark.skipif(not link.SUPPORTED, reason="only LLVM's own loader is used here")
-
-
-@needs_linker
-def test_addresses_constants_data_and_jump_tables():
-    text = """
-        @counter = internal global i64 5
-        @one = internal constant double 1.5
-        @pointers = internal constant [2 x ptr] [ptr @first, ptr @second]
-        declare double @fmod(double, double)
-        declare double @unknown.function(double)
-        define double @first(double %x) {
-          ret double %x
-        }
-        define double @second(double %x) {
-          %r = call double @fmod(double %x, double 2.5)
-          ret double %r
-        }
-        define double @chosen(i64 %k, double %x) {
-          %p = getelementptr [2 x ptr], ptr @pointers, i64 0, i64 %k
-          %f = load ptr, ptr %p
-          %r = call double %f(double %x)
-          %c = load double, ptr @one
-          %s = fadd double %r, %c
-          ret double %s
-        }
-        define i64 @count() {
-          %c = load i64, ptr @counter
-          %d = add i64 %c, 1
-          store i64 %d, ptr @counter
-          ret i64 %d
-        }
-        define i64 @far(i64 %k) {
-        entry:
-          switch i64 %k, label %other [ i64 0, label %a i64 1, label %b i64 2, label %c i64 3, label %d i64 4, label %e ]
-        a: ret i64 11
-        b: ret i64 -7
-        c: ret i64 1000
-        d: ret i64 5
-        e: ret i64 23
-        other: ret i64 0
-        }
-        define double @needs(double %x) {
-          %r = call double @unknown.function(double %x)
-          ret double %r
-        }
-    """
-    names = ["chosen", "count", "far"]
-    text = textwrap.dedent(text)
-    binary = generate.generator().binary(text, names)
-    assert binary.imports == ["fmod"]
-    assert link.unpacked(binary.packed()) == binary
-    memory = engine.load(binary)
-    double, integer = build_function("double", memory.addresses["chosen"]), build_function("integer", memory.addresses["far"])
-    assert [double(k, 7.0) for k in (0, 1)] == [8.5, 3.5]
-    assert [integer(k) for k in range(6)] == [11, -7, 1000, 5, 23, 0]
-    count = build_function("count", memory.addresses["count"])
-    again = engine.load(binary)
-    assert [count(), count(), build_function("count", again.addresses["count"])()] == [6, 7, 6]
-    with pytest.raises(engine.UnresolvedError, match=r"unknown\.function"):
-        engine.load(generate.generator().binary(text, ["needs"]))
-    with pytest.raises(link.LinkError, match="does not define missing"):
-        generate.generator().binary(text, ["missing"])
-
-
-def build_function(kind, address):
-    types = {
-        "double": (engine.ctypes.c_double, engine.ctypes.c_int64, engine.ctypes.c_double),
-        "integer": (engine.ctypes.c_int64, engine.ctypes.c_int64),
-        "count": (engine.ctypes.c_int64,),
-    }
-    return engine.ctypes.CFUNCTYPE(*types[kind])(address)
-
-
-@needs_linker
-@pytest.mark.parametrize("code", [b"", b"\x7fELF", b"MZ" + bytes(100), b"\x7fELF\x02\x01" + bytes(100)])
-def test_other_files_are_refused(code):
-    with pytest.raises(link.LinkError, match="no relocatable ELF file"):
-        link.ObjectFile(code)
-
-
-def test_llvm_loads_where_ours_does_not(monkeypatch):
-    monkeypatch.setattr(link, "SUPPORTED", False)
-    monkeypatch.setattr(generate, "_generator", None)
-    pattern = "+**+*+"
-    compiled = service._compile([kernel_of(pattern)])[0]
-    assert isinstance(compiled.loaded, engine.Engine)
-    np.testing.assert_array_equal(run(compiled, Y, Y + 1), applied(pattern, Y, Y + 1))
-    record = Record(link.Binary(b"\0" * 10, -1, {"kernel0": 0}))
-    assert module.unpacked(record.packed()) == record
-
-
-# Many kernels at once, and memory
-
-
-def test_batches_give_what_single_compiles_give():
-    patterns = [f"{next(numbers):012b}".replace("0", "+").replace("1", "*") for _ in range(build.BATCH + 3)]
-    before = service.counts["compiled"]
-    together = service.compile_many([kernel_of(p) for p in patterns * 2])
-    assert service.counts["compiled"] == before + len(patterns)
-    assert together[: len(patterns)] == together[len(patterns) :]
-    for pattern, compiled in zip(patterns, together[: len(patterns)], strict=True):
-        assert service.compile(kernel_of(pattern)) is compiled
-        np.testing.assert_array_equal(run(compiled, Y, Y + 1), applied(pattern, Y, Y + 1))
-    if link.SUPPORTED:
-        kernels = [kernel_of(p) for p in patterns[:4]]
-        assert [r.binary.code for r in build.build(kernels).records] == [build.build([k]).records[0].binary.code for k in kernels]
-
-
-def test_cache_is_bounded_and_programs_keep_their_code():
-    with ft.config.set(cache_size=3):
-        kernels = [fresh() for _ in range(6)]
-        first = service.compile(kernels[0])
-        gone = weakref.ref(service.compile(kernels[1]).loaded)
-        bound = first.bind(service.table([Y.size], [(0, [0]), (1, [0]), (2, [0])]))
-        for kernel in kernels[2:]:
-            service.compile(kernel)
-        assert [service.is_compiled(k) for k in kernels] == [False] * 3 + [True] * 3
-        service.find(kernels[3])  # used: the next to go is another one
-        service.compile(kernels[0])
-        assert [service.is_compiled(k) for k in kernels] == [True, False, False, True, False, True]
-        kept = weakref.ref(first.loaded)
-        del first
-        gc.collect()
-        assert gone() is None
-        assert kept() is not None
-        out = np.empty_like(Y)
-        assert bound([Y, Y, out])
-        del bound
-        gc.collect()
-        assert kept() is None
-
-
-@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="memory is looked at through /proc")
-@needs_linker
-def test_memory_does_not_grow():
-    def grown(n):
-        """Mapped regions and resident kilobytes that n kernels add."""
-        before = regions(), resident()
-        for _ in range(n):
-            service.compile(fresh())
-        gc.collect()
-        return regions() - before[0], resident() - before[1]
-
-    def regions():
-        return len(Path("/proc/self/maps").read_text().split("\n"))
-
-    def resident():
-        return int(Path("/proc/self/statm").read_text().split()[1]) * 4
-
-    with ft.config.set(cache_size=8):
-        grown(60)
-        counts, kilobytes = grown(150)
-    assert counts < 15
-    assert kilobytes < 150 * 20  # an engine of LLVM for each would take 46 KB

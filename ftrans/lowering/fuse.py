@@ -484,9 +484,7 @@ def planned(j: Jaxpr, parts: Sequence[Piece], avals: dict[int, Aval]) -> list[It
         name = Names(zip(first.order, part.order, strict=True), planner.avals, avals)
         for item in template:
             ins, outs = tuple([name[v] for v in item.ins]), tuple([name[v] for v in item.outs])
-            if isinstance(item, Group):
-                items.append(replace(item, ins=ins, outs=outs))
-            elif isinstance(item, Renamed):
+            if isinstance(item, Group) or isinstance(item, Renamed):
                 items.append(replace(item, ins=ins, outs=outs))
             elif outs and outs[0] in made and made[outs[0]].ins == ins:
                 items.append(made[outs[0]])

@@ -323,6 +323,8 @@ class Scatter(Primitive):
         if self.mode == "set":
             front[indices] = new
         else:
+            if np.ndim(new) == front.ndim == 1 < np.ndim(indices[0]):  # here NumPy 2.4 reads beyond the end of `new`
+                new = np.broadcast_to(new, np.shape(indices[0]))
             COMBINE[self.mode].at(front, indices, new)
         return out
 
@@ -423,6 +425,7 @@ class Scatter(Primitive):
             (cls((0, 1), "add"), (x * (1 + 2j), new[:2, :2] * 1j, j[:, None], j)),
             (cls((0, 1), "set"), (x.astype(np.float32), np.array(2, np.float32), np.array(1), np.array(2))),
             (cls((0,), "set"), (x, new[:0], i[:0])),
+            (cls((0,), "add"), (x[0], new[0, :2], np.array([[0, 1], [1, 1], [3, -1]]))),
             (cls((0,), "add"), (x.astype(np.int64), np.array(2), i)),
         ]
 

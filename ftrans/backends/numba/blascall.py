@@ -126,6 +126,8 @@ class Call:
         self.proceed(fine, refuse)
         x_along, x_fits, x_leading = self.layout("%m", "%xm", "%xk")
         y_along, y_fits, y_leading = self.layout("%n", "%yn", "%yk")
+        for fits, leading in ((x_fits, x_leading), (y_fits, y_leading), ("true", self.elements("%om"))):
+            self.proceed(self.is_(self.pick(fits, leading, "0"), "sle", LARGEST), refuse)
         buffer, place = self.buffer(x_fits, y_fits, refuse)
         x = self.copied(Operand("%x", x_along, x_leading), x_fits, buffer, "%m", "%xm", "%xk")
         y = self.copied(Operand("%y", y_along, y_leading), y_fits, place, "%n", "%yn", "%yk")
