@@ -253,3 +253,21 @@ def test_copies_are_not_made_where_kernels_read_the_original():
     out = ft.jit(lambda x: np.copy(x), compile="now")(X)
     out[:] = 0.0
     np.testing.assert_array_equal(X, before)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_blocks_of_reshaped_and_overwritten_values_are_each_threads_own(threads):
+    def features(w, x):
+        return np.reshape(x[:, :, None] * x[:, None, :], (x.shape[0], -1)) @ w
+
+    def attention(z, v):
+        e = z * z + 1.0
+        return (e / np.sum(e, axis=-1, keepdims=True)) @ v
+
+    rng = np.random.default_rng(0)
+    with ft.config.set(threads=threads):
+        for f, *shapes in ((features, (900,), (1000, 30)), (attention, (4, 256, 128), (4, 128, 64))):
+            args = [rng.normal(size=shape) for shape in shapes]
+            compiled, want = ft.jit(f, compile="now"), f(*args)
+            for _ in range(10):
+                np.testing.assert_allclose(compiled(*args), want, rtol=1e-9, atol=1e-9)

@@ -17,7 +17,7 @@ from ..core.wrap import decorator, trace_call
 from ..errors import ArgumentError, at_line
 from ..lowering import cost, fuse, roll
 from ..lowering.expand import expanded
-from ..lowering.group import Group
+from ..lowering.group import Group, Renamed
 from ..lowering.loops import print_code
 from ..transforms.abstract import abstract_input
 from ..transforms.simplify import SIMPLIFICATIONS, simplify
@@ -155,6 +155,8 @@ def counted(n: int, what: str) -> str:
 
 def describe(item: Any, seen: set[Any]) -> str:
     """One item of a plan as text; the loops of a kernel are printed once."""
+    if isinstance(item, Renamed):
+        return f"the same memory as {item.out_aval}"
     if not isinstance(item, Group):
         return f"numpy: {item.op!r}"
     head = f"kernel of {counted(len(item.eqns), 'equation')}, sizes {list(item.nest.sizes)}"

@@ -131,6 +131,16 @@ def set_threads(count: int) -> bool:
 
 
 @functools.cache
+def thread_functions() -> tuple[int, int]:
+    """The addresses of the functions that ask for and set that number; zeros where either is missing."""
+    found = [first_of(GETTERS), first_of(SETTERS)]
+    if None in found:
+        return 0, 0
+    get, tell = [ctypes.cast(function, ctypes.c_void_p).value or 0 for function in found]
+    return get, tell
+
+
+@functools.cache
 def first_of(symbols: tuple[str, ...]) -> Any:
     """The first of these functions that NumPy's library has, or None."""
     library = numpy_library()

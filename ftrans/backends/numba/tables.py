@@ -18,7 +18,7 @@ from ...core.aval import Aval
 from ...lowering.group import Group
 from ...lowering.segment import Place, Segment
 from ...lowering.tape import RefusedError
-from . import layout
+from . import blas, layout
 from .runtime import ANY, UNSIGNED, Kind, Made, Program, Run, Where
 
 RELEASE = 50e-6  # seconds of work from which on the GIL is released
@@ -71,12 +71,15 @@ class Native:
         table = [0] * Program.SIZE
         empty, scalar = layout.array_functions()
         release = segment.seconds > RELEASE or any([run.threads > 1 for run in segment.runs])
+        products = any([g.kernel.coarse for g in segment.groups])
+        blas_get, blas_set = blas.thread_functions() if products else (0, 0)
         for field, number in {
             Program.NDARRAY: id(np.ndarray), Program.INPUTS: len(inputs), Program.INPUT_ROWS: self.rows(inputs),
             Program.VALUES: len(self.number), Program.VALUE_ROWS: self.rows(values),
             Program.OUTPUTS: len(outputs), Program.OUTPUT_ROWS: self.rows(outputs), Program.RUNS: len(runs), Program.RUN_ROWS: self.rows(runs),
             Program.ARENA: segment.arena, Program.RELEASE: release, Program.INT: id(int), Program.BOOL: id(bool),
             Program.TRUE: id(True), Program.FALSE: id(False), Program.EMPTY: empty, Program.SCALAR: scalar,
+            Program.BLAS_GET: blas_get, Program.BLAS_SET: blas_set,
         }.items():  # fmt: skip
             table[field] = number
         self.address = self.words(table)
@@ -161,8 +164,9 @@ class Native:
         if run.guard is not None:
             return [self.number[run.guard], self.segment.avals[run.guard].dtype.itemsize, 0, 0, *[0] * (Run.SIZE - 4)]
         steps = [self.step(g, axis, unit, run.chunks > 1) for g, axis, unit in run.steps]
-        made = [(v, self.owner(v)) for g, _, _ in run.steps for v in g.outs]
-        local = [(self.number[v], place.number) for v, place in made if place.where == "local"]
+        made = {v for g, _, _ in run.steps for v in g.outs}
+        places = [(v, self.owner(v)) for v, p in self.segment.places.items() if v in made or p.where == "as" and p.number in made]
+        local = [(self.number[v], place.number) for v, place in places if place.where == "local"]
         return [
             len(steps), self.rows(steps), run.chunks, run.chunk, run.extent, run.threads,
             run.scratch, run.scratch_bytes, len(local), self.rows(local),
