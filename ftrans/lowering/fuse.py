@@ -35,6 +35,7 @@ from .nest import Walk, plain_walk
 from .partials import split
 from .roll import WHOLE, Piece, pieces
 from .segment import Segment
+from .shifts import fold_shifts
 from .special import group_of
 from .tape import Item, overwritable
 
@@ -336,7 +337,7 @@ class Planner:
             if not again:
                 break
             stored |= again
-        rows: list[tuple[int, int, Item]] = [*self.needed_steps(), *groups]
+        rows = fold_shifts([*self.needed_steps(), *groups], self.make, self.avals, self.j.outs)
         rows.sort(key=lambda row: row[:2])
         return [item for _, _, item in rows]
 
@@ -470,8 +471,9 @@ def planned(j: Jaxpr, parts: Sequence[Piece], avals: dict[int, Aval]) -> list[It
     """The plans of the pieces one after the other, made once for pieces of the same content; what they add is put into `avals`."""
     if len(parts) < 2:
         planner = Planner(j)
+        found = planner.items()
         avals.update(planner.avals)
-        return planner.items()
+        return found
     made = {v: eqn for eqn in j.eqns for v in eqn.outs}
     plans: dict[Any, tuple[Piece, Planner, list[Item]]] = {}
     items: list[Item] = []

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -34,6 +34,7 @@ class Group(KernelStep):
     nest: Nest
     out_avals: tuple[Aval, ...]
     compiled: Any = None
+    boxed: bool = False  # writes a box of its outputs only: see shifts.py
     bounds: dict[int, tuple[int, int]] = field(default_factory=dict)  # see Maker.bounds
 
     def look_through(self, n: int, root: int, walk: Walk) -> None:
@@ -53,6 +54,8 @@ class Group(KernelStep):
 
     def overwrite(self, candidates: Sequence[int], avals: dict[int, Aval]) -> None:
         """Store outputs into these operands, where one is walked just as the output is and nowhere else."""
+        if self.boxed:  # the rest of the operand is still to be read
+            return
         if not isinstance(self.kernel, Kernel):
             over, v, out = self.kernel.overwriting(), self.ins[0], self.out_avals[0]
             walks = zip(self.nest.walks[0], self.nest.walks[len(self.ins)], strict=True)
@@ -94,40 +97,71 @@ def operand_names(op: Primitive, avals: tuple[Aval, ...]) -> tuple[str, ...]:
     return found
 
 
+class Part(NamedTuple):
+    """What an operand is in a box: the array that is read and how; `moves`: counted from the beginning of the operand, else of the box."""
+
+    root: int
+    walk: Walk
+    moves: bool
+
+
+class Box(NamedTuple):
+    """A part of an iteration space, and what some operands are there."""
+
+    starts: tuple[int, ...]
+    sizes: tuple[int, ...]
+    parts: dict[int, Part]
+
+    def shifted(self, walk: Walk) -> Walk:
+        """A walk of the whole space, from where the box begins."""
+        starts = list(walk.starts)
+        for start, d, step in zip(self.starts, walk.dims, walk.steps, strict=True):
+            if d is not None:
+                starts[d] += start * step
+        return walk._replace(starts=tuple(starts))
+
+
+Location = tuple[int, Walk, int]  # the array that an operand is read from, how, and the operand where it differs from box to box
+
+
 class Maker:
     """Makes groups from the equations of one program."""
 
     def __init__(self, avals: dict[int, Aval], walks: dict[int, tuple[int, Walk]]) -> None:
         self.avals, self.walks = avals, walks
 
-    def group(self, eqns: list[Eqn], shape: tuple[int, ...], axes: tuple[int, ...], results: list[Eqn]) -> Group:
-        """Build the kernel of these equations over the iteration space."""
+    def group(
+        self, eqns: list[Eqn], shape: tuple[int, ...], axes: tuple[int, ...], results: list[Eqn], box: Box | None = None
+    ) -> Group:
+        """Build the kernel of these equations over the iteration space, or over a box of it."""
         made = {e.outs[0] for e in eqns}
         reduced = [k in axes for k in range(len(shape))]
-        reads: dict[tuple[int, Walk], int] = {}
+        reads: dict[Location, int] = {}
         for eqn in eqns:
             for v in eqn.ins:
-                root, walk = self.access(v, shape)
-                if root not in made:
-                    reads.setdefault((root, walk), len(reads))
-        accesses = [Access(self.avals[root].dtype_name, self.avals[root].shape, walk) for root, walk in reads]
+                where = self.locate(v, shape, box)
+                if where[0] not in made:
+                    reads.setdefault(where, len(reads))
+        accesses = [Access(self.avals[root].dtype_name, self.avals[root].shape, walk) for root, walk, _ in reads]
         outs = [e.outs[0] for e in results]
         kept = [k for k in range(len(shape)) if k not in axes]
         for v in outs:
             a = self.avals[v]
             full = a.ndim == len(shape) and not axes
             dims = tuple([k if full else (kept.index(k) if k in kept else None) for k in range(len(shape))])
-            accesses.append(Access(a.dtype_name, a.shape, plain_walk(dims, a.ndim)))
-        nest = make_nest(shape, reduced, accesses)
-        body, value = self.body(eqns, shape, reads, nest, made)
-        bounds = self.bounds(eqns, [root for root, _ in reads])
+            walk = plain_walk(dims, a.ndim)
+            accesses.append(Access(a.dtype_name, a.shape, walk if box is None else box.shifted(walk)))
+        nest = make_nest(shape if box is None else box.sizes, reduced, accesses, plain=box is not None)
+        located = {v: self.locate(v, shape, box) for eqn in eqns for v in eqn.ins}
+        body, value = self.body(eqns, located, reads, made)
+        bounds = self.bounds(eqns, [root for root, _, _ in reads])
         outputs = []
         for n, eqn in enumerate(results):
             operand: Operand = nest.operands[len(reads) + n]
             kind = getattr(eqn.op, "reduction", None) if axes else None
             outputs.append(Output(value[eqn.outs[0]], operand, kind if any(nest.reduced) else None))
         kernel = Kernel(len(nest.sizes), nest.reduced, nest.operands[: len(reads)], tuple(body), tuple(outputs))
-        ins, out_avals = tuple([root for root, _ in reads]), tuple([self.avals[v] for v in outs])
+        ins, out_avals = tuple([root for root, _, _ in reads]), tuple([self.avals[v] for v in outs])
         return Group(eqns, ins, tuple(outs), kernel, nest, out_avals, bounds=bounds)
 
     def bounds(self, eqns: Sequence[Eqn], ins: Sequence[int]) -> dict[int, tuple[int, int]]:
@@ -145,6 +179,14 @@ class Maker:
                     found[ins.index(v)] = max(low, int(info.min)), min(high, int(info.max))
         return found
 
+    def locate(self, v: int, shape: tuple[int, ...], box: Box | None) -> Location:
+        """What an operand reads, and how."""
+        if box is not None and v in box.parts:
+            root, walk, moves = box.parts[v]
+            return root, box.shifted(walk) if moves else walk, v + 1
+        root, walk = self.access(v, shape)
+        return root, walk if box is None else box.shifted(walk), 0
+
     def access(self, v: int, shape: tuple[int, ...]) -> tuple[int, Walk]:
         """What an operand reads, and how the iteration space walks it (NumPy's broadcasting included)."""
         a = self.avals[v]
@@ -158,7 +200,7 @@ class Maker:
         return root, Walk(tuple(dims), tuple(steps), walk.starts)
 
     def body(
-        self, eqns: Sequence[Eqn], shape: tuple[int, ...], reads: dict[tuple[int, Walk], int], nest: Nest, made: set[int]
+        self, eqns: Sequence[Eqn], located: dict[int, Location], reads: dict[Location, int], made: set[int]
     ) -> tuple[list[Instr], dict[int, int]]:
         """The instructions, with explicit conversions; and which value each variable is."""
         body: list[Instr] = []
@@ -181,8 +223,8 @@ class Maker:
             avals = tuple([self.avals[v] for v in eqn.ins])
             args = []
             for v in eqn.ins:
-                root, walk = self.access(v, shape)
-                args.append((value[root] if root in made else reads[root, walk], self.avals[root].dtype_name))
+                root = located[v][0]
+                args.append((value[root] if root in made else reads[located[v]], self.avals[root].dtype_name))
             out = self.avals[eqn.outs[0]]
             if getattr(eqn.op, "reduction", None) is not None:
                 n, have = args[0]

@@ -84,22 +84,32 @@ class Nest:
             object.__setattr__(self, "steps", ((1,) * len(self.sizes),) * len(self.walks))
             object.__setattr__(self, "starts", ((),) * len(self.walks))
 
+    @property
+    def volume(self) -> int:
+        """How many elements the loops run over."""
+        return math.prod(self.sizes)
+
     def is_whole(self, n: int) -> bool:
         """Whether operand n is walked from the start, element by element."""
         return not any(self.starts[n]) and all([s == 1 for s in self.steps[n]])
 
 
-def make_nest(shape: Sequence[int], reduced: Sequence[bool], accesses: Sequence[Access]) -> Nest:
-    """The loops over `shape` for these operands."""
+def make_nest(shape: Sequence[int], reduced: Sequence[bool], accesses: Sequence[Access], plain: bool = False) -> Nest:
+    """The loops over `shape` for these operands. plain: one loop for each axis, whatever its size, in their order."""
     groups: list[list[int]] = []  # axes of the iteration space that make one loop
     for k, n in enumerate(shape):
-        if n == 1:
+        if n == 1 and not plain:
             continue
-        if groups and reduced[k] == reduced[groups[-1][-1]] and all([joins(a, groups[-1][-1], k, shape) for a in accesses]):
+        if (
+            not plain
+            and groups
+            and reduced[k] == reduced[groups[-1][-1]]
+            and all([joins(a, groups[-1][-1], k, shape) for a in accesses])
+        ):
             groups[-1].append(k)
         else:
             groups.append([k])
-    groups = innermost_long(groups, shape)
+    groups = groups if plain else innermost_long(groups, shape)
     sizes = [size_of(group, shape) for group in groups]
     inner = [group[-1] for group in groups]
     operands, walks, joined, first = [], [], [], []

@@ -77,7 +77,7 @@ class Segment(KernelStep):
     def of(items: Sequence[Group | Renamed], avals: dict[int, Aval], wanted: Sequence[int] | set[int]) -> Segment:
         """The segment of these groups, in their order."""
         groups = [item for item in items if isinstance(item, Group)]
-        made = [v for item in items for v in item.outs]
+        made = list(dict.fromkeys([v for item in items for v in item.outs]))
         inside, wanted = set(made), set(wanted)
         ins = dict.fromkeys([v for item in items for v in item.ins if v not in inside])
         renamed: dict[int, int] = {}
@@ -86,7 +86,9 @@ class Segment(KernelStep):
                 renamed[item.outs[0]] = renamed.get(item.ins[0], item.ins[0])
                 avals = avals | {item.outs[0]: item.out_aval}
         avals = avals | {v: a for g in groups for v, a in zip(g.outs, g.out_avals, strict=True)}
-        return Segment(groups, avals, renamed, tuple(ins), tuple([v for v in made if v in wanted]), [e for item in items for e in item.eqns])
+        return Segment(
+            groups, avals, renamed, tuple(ins), tuple([v for v in made if v in wanted]), [e for item in items for e in item.eqns]
+        )
 
     def bind(self, slot_of: dict[int, int]) -> Callable[[list[Any]], None]:
         """The step of a tape: see the backend's `segment`."""
@@ -226,6 +228,8 @@ def longest(groups: Sequence[Group], start: int, axis: int, renamed: dict[int, i
     written: dict[int, int] = {}
     note(groups[start], axis, read, written, renamed)
     for g in groups[start + 1 :]:
+        if g.boxed or groups[start].boxed:
+            break
         fitting = next((a for a in splittable(g) if g.nest.extents[a] == extent and fits(g, a, read, written, renamed)), None)
         if fitting is None:
             break

@@ -177,7 +177,9 @@ class Native:
         for n, (v, walk) in enumerate(zip((*g.ins, *g.outs), g.nest.walks, strict=True)):
             starts = [(dim, start) for dim, start in enumerate(g.nest.starts[n]) if start]
             pairs = [number for pair in starts for number in pair]
-            rows.append([self.number[v], len(starts), int(blocks and self.owner(v).where != "local"), *walk, *g.nest.steps[n], *pairs])
+            rows.append(
+                [self.number[v], len(starts), int(blocks and self.owner(v).where != "local"), *walk, *g.nest.steps[n], *pairs]
+            )
         address = g.compiled.address
         return [address, g.kernel.naxes, len(rows), self.words(g.nest.sizes), self.rows(rows), axis, unit]
 
