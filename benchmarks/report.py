@@ -1,6 +1,6 @@
 """ftrans beside its peers, as the tables and plots of docs/benchmarks.md.
 
-    python -m benchmarks.report                     # print the tables, about ten minutes
+    python -m benchmarks.report                     # print the tables, about three minutes
     python -m benchmarks.report --docs              # and write docs/benchmarks.md and its plots
     python -m benchmarks.report --only 'gelu|sort'  # programs of the suite whose names match; --quick: rough
     python -m benchmarks.report --save r.json       # keep what was measured; --load r.json: show it again, without measuring
