@@ -20,7 +20,9 @@ from .tape import KernelStep
 CALL = 0.4e-6  # a NumPy step, besides its work
 REDUCE_CALL = 2.0e-6  # the same for a reduction
 REDUCE_ROW = 30e-9  # NumPy, for every result of a reduction over the last axis; a sum took 17, a maximum 44
-KERNEL_CALL = 0.6e-6
+KERNEL_CALL = 0.05e-6
+NATIVE_CALL = 0.8e-6  # entering compiled code from a tape
+WHOLE_CALL = 2.0e-6  # what a call saves when all of it is compiled: its arguments, tape and results
 KERNEL_ROW = 20e-9  # a kernel, for every result of such a reduction
 PER_BYTE = 0.0125e-9  # read or written, in the cache as in memory; the allocation of the result is in it
 
@@ -80,6 +82,9 @@ TRANSCENDENTAL = frozenset(ELEMENT) - {
 def gain_and_price(j: Jaxpr, plan: Any, compiled: Callable[[Code], bool] = lambda k: False) -> tuple[float, float]:
     """Seconds saved per call by the kernels of a plan, and seconds to compile those that are not."""
     gain = price = 0.0
+    native = [isinstance(item, KernelStep) for item in plan]
+    if any(native):
+        gain += WHOLE_CALL if all(native) else -NATIVE_CALL
     seen: set[Code] = set()
     for item in plan:
         if isinstance(item, KernelStep) and hasattr(item, "kernel"):  # not a mere change of shape

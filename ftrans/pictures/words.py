@@ -46,6 +46,8 @@ def words(eqn: Eqn, operands: Sequence[str], avals: Sequence[Aval], numbers: Seq
         return INFIX[name], f"{x} {INFIX[name]} {y}"
     if name in PREFIX:
         return PREFIX[name], f"{PREFIX[name]}{operands[0]}"
+    if name == "half_pow":
+        return f"power {op.n / 2}", f"{operands[0]} ** {op.n / 2}"  # type: ignore[attr-defined]
     if name in ("int_pow", "square"):
         power = str(getattr(op, "n", 2)).translate(SUPERSCRIPTS)
         return f"power {getattr(op, 'n', 2)}", f"{operands[0]}{power}"

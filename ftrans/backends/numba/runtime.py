@@ -17,7 +17,6 @@ pool is shared, so that neither forks nor nested calls nor other pools can block
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import IntEnum
 
 from .asm import Function, Module
 from .layout import DATA, DESCR, DIMS, FLAGS, HEAD, ITEMSIZE, KIND, NDIM, STRIDES
@@ -28,7 +27,7 @@ CONTIGUOUS, ALIGNED, WRITEABLE = 0x1, 0x100, 0x400
 STACK_BYTES = 16384  # an arena of at most so many bytes lies on the stack
 
 
-class Program(IntEnum):
+class Program:
     """A program's table."""
 
     NDARRAY, INPUTS, INPUT_ROWS, VALUES, VALUE_ROWS, OUTPUTS, OUTPUT_ROWS, RUNS, RUN_ROWS, ARENA, RELEASE, INT, BOOL, TRUE = range(
@@ -38,14 +37,14 @@ class Program(IntEnum):
     SIZE = 19
 
 
-class Kind(IntEnum):
+class Kind:
     """What an input is: an array of exactly the row's descriptor and dimensions; a scalar or a 0-d array; an array that the program
     overwrites, so it can be written and shares memory with no other input."""
 
     ARRAY, SCALAR, OWNED = range(3)
 
 
-class Input(IntEnum):
+class Input:
     """A row for each input.
 
     TYPE: the class the object must have, or 0. REQUIRED: 0, or the address of a stride for each dimension that it must have (or ANY)
@@ -57,26 +56,26 @@ class Input(IntEnum):
     SIZE = 8
 
 
-class Where(IntEnum):
+class Where:
     """Where a value that is no input lies (a row of WHERE, NUMBER, STRIDES): output NUMBER, the arena, or where another value does."""
 
     OUTPUT, ARENA, VALUE = range(3)
 
 
-class Output(IntEnum):
+class Output:
     """A row for each output. KIND: see `Made`. NUMBER: the output that is the same object."""
 
     KIND, DESCR, NDIM, DIMS, NUMBER = range(5)
     SIZE = 5
 
 
-class Made(IntEnum):
+class Made:
     """What kind of object an output is."""
 
     ARRAY, SCALAR, FLOAT, INT, BOOL, COMPLEX, SAME = range(7)
 
 
-class Run(IntEnum):
+class Run:
     """A run of steps. CHUNKS 0: a guard, of VALUE whose BYTES must be EXPECTED. Else the extent is walked in chunks."""
 
     STEPS, STEP_ROWS, CHUNKS, CHUNK, EXTENT, THREADS, SCRATCH, SCRATCH_BYTES, LOCALS, LOCAL_ROWS = range(10)
@@ -84,14 +83,14 @@ class Run(IntEnum):
     VALUE, BYTES, EXPECTED = 0, 1, 3
 
 
-class Step(IntEnum):
+class Step:
     """A kernel call. AXIS: the loop axis that is split, or -1; UNIT: its iterations for each of the run's extent."""
 
     KERNEL, AXES, OPERANDS, SIZES, ROWS, AXIS, UNIT = range(7)
     SIZE = 7
 
 
-class Operand(IntEnum):
+class Operand:
     """A row of a step's operand: then for each loop axis the dimension it walks or -1, then for each the factor of the stride, then
     STARTS pairs of dimension and index at which it starts. MOVES: whether a block starts where the split axis is."""
 
@@ -99,7 +98,7 @@ class Operand(IntEnum):
     SIZE = 3
 
 
-class Call(IntEnum):
+class Call:
     """A call's table."""
 
     PROGRAM, ARGS, TAKES, TAKE_ROWS, OBJECTS, LEAVES, LEAF_ROWS, SCOPES, SCOPE_ROWS, WORDS, WORD_ROWS, MAKES, MAKE_ROWS = range(13)
@@ -107,20 +106,20 @@ class Call(IntEnum):
     SIZE = 21
 
 
-class Take(IntEnum):
+class Take:
     """How an object is taken apart (a row of OP, OBJECT, NUMBER, EXTRA): a container of so many items (a dict: at these keys), an int
     of this value, or just this object."""
 
     TUPLE, LIST, DICT, INT, IS = range(5)
 
 
-class Make(IntEnum):
+class Make:
     """How the result is built (a row of OP, NUMBER, EXTRA): push an output, or a container of the last ones, or None."""
 
     LEAF, TUPLE, LIST, DICT, NONE = range(5)
 
 
-class Status(IntEnum):
+class Status:
     """What ftrans_execute says."""
 
     MISFIT, DONE, GUARD, ERROR = range(4)
