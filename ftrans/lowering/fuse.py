@@ -486,7 +486,7 @@ def planned(j: Jaxpr, parts: Sequence[Piece], avals: dict[int, Aval]) -> list[It
         name = Names(zip(first.order, part.order, strict=True), planner.avals, avals)
         for item in template:
             ins, outs = tuple([name[v] for v in item.ins]), tuple([name[v] for v in item.outs])
-            if isinstance(item, Group) or isinstance(item, Renamed):
+            if isinstance(item, Group | Renamed):
                 items.append(replace(item, ins=ins, outs=outs))
             elif outs and outs[0] in made and made[outs[0]].ins == ins:
                 items.append(made[outs[0]])
@@ -530,7 +530,8 @@ def realise(plan: Plan, backend: Any) -> list[Item]:
     last: dict[int, int] = dict.fromkeys(plan.outs, len(plan))  # who reads a variable last
     for n, item in enumerate(plan):
         last |= {v: max(n, last.get(v, n)) for v in item.ins}
-    items, result = list(plan), []
+    items: list[Item] = list(plan)
+    result: list[Item] = []
     todo = list(stretches(items))
     while todo:
         start, end = todo.pop(0)

@@ -66,13 +66,13 @@ class Group(KernelStep):
             return
         outputs = list(self.kernel.outputs)
         first = len(self.ins)
-        for k, (out, a) in enumerate(zip(outputs, self.out_avals, strict=True)):
+        for k, (output, a) in enumerate(zip(outputs, self.out_avals, strict=True)):
             for n, v in enumerate(self.ins):
                 free = v in candidates and self.ins.count(v) == 1 and all([n != other.inplace for other in outputs])
                 same = avals[v].shape == a.shape and avals[v].dtype == a.dtype and self.nest.walks[n] == self.nest.walks[first + k]
                 same = same and self.nest.is_whole(n)
-                if free and same and out.reduce is None and self.kernel.inputs[n] == out.operand:
-                    outputs[k] = replace(out, inplace=n)
+                if free and same and output.reduce is None and self.kernel.inputs[n] == output.operand:
+                    outputs[k] = replace(output, inplace=n)
                     break
         if outputs != list(self.kernel.outputs):
             self.kernel = replace(self.kernel, outputs=tuple(outputs))

@@ -241,12 +241,12 @@ def longest(groups: Sequence[Group], start: int, axis: int, renamed: dict[int, i
 def note(g: Group, axis: int, read: dict[int, set[int]], written: dict[int, int], renamed: dict[int, int]) -> None:
     """Remember along which axes the memory of arrays is split."""
     first = g.nest.first
-    for n, v in enumerate(g.ins):
-        read.setdefault(renamed.get(v, v), set()).add(first[n][axis])
-    for v, n, walk in zip(g.outs, g.kernel.inplace, first[len(g.ins) :], strict=True):
+    for v, walk in zip(g.ins, first, strict=False):
+        read.setdefault(renamed.get(v, v), set()).add(walk[axis])
+    for v, over, walk in zip(g.outs, g.kernel.inplace, first[len(g.ins) :], strict=True):
         written[v] = walk[axis]
-        if n is not None:
-            written[renamed.get(g.ins[n], g.ins[n])] = walk[axis]
+        if over is not None:
+            written[renamed.get(g.ins[over], g.ins[over])] = walk[axis]
 
 
 def shifted(g: Group, n: int, axis: int) -> bool:

@@ -73,40 +73,38 @@ def assembled(eqn: Eqn, avals: dict[int, Aval]) -> Assembled | None:
 
 def fold_shifts(rows: list[Row], make: Maker, avals: dict[int, Aval], outs: Sequence[int]) -> list[Row]:
     """The rows with assembled arrays read part by part."""
-    known = {}
-    for _, _, item in rows:
-        if isinstance(item, Group) and len(item.eqns) == 1 and isinstance(item.eqns[0].op, Concatenate | Put):
-            found = assembled(item.eqns[0], avals)
-            if found is not None and avals[item.outs[0]].size >= LEAST and item.outs[0] not in outs:
-                known[item.outs[0]] = found
-    readers: dict[int, list[Item]] = {v: [] for v in known}
-    for _, _, item in rows:
-        for v in dict.fromkeys(item.ins):
-            if v in readers:
-                readers[v].append(item)
-    while True:
-        bad = {v for v in known if not readers[v] or not all([reads_elementwise(item, v, make) for item in readers[v]])}
-        for _, _, item in rows:
-            mine = [v for v in dict.fromkeys(item.ins) if v in known and v not in bad]
-            if mine and len(boxes_of([known[v] for v in mine], avals[mine[0]].shape)) > BOXES:
-                bad.update(mine)
-        if not bad:
-            break
-        known = {v: a for v, a in known.items() if v not in bad}
+    known = readable(rows, make, avals, outs)
     result: list[Row] = []
     zeros = Zeros(make, avals)
     for level, n, item in rows:
         if item.outs and item.outs[0] in known:
             continue
         mine = {v: known[v] for v in item.ins if v in known}
-        if not mine:
+        if mine and isinstance(item, Group):
+            zeros.level = level
+            result += [(level, n, g) for g in in_boxes(item, mine, make, avals, zeros)]
+        else:
             result.append((level, n, item))
-            continue
-        assert isinstance(item, Group)
-        zeros.level = level
-        groups = in_boxes(item, mine, make, avals, zeros)
-        result += [(level, n, g) for g in groups]
     return [*zeros.rows(), *result]
+
+
+def readable(rows: list[Row], make: Maker, avals: dict[int, Aval], outs: Sequence[int]) -> dict[int, Assembled]:
+    """The arrays that need not be made: all that reads them can be run on boxes, and not on too many."""
+    known: dict[int, Assembled] = {}
+    readers: dict[int, list[Item]] = {}
+    for _, _, item in rows:
+        if isinstance(item, Group) and len(item.eqns) == 1 and isinstance(item.eqns[0].op, Concatenate | Put):
+            found = assembled(item.eqns[0], avals)
+            if found is not None and avals[item.outs[0]].size >= LEAST and item.outs[0] not in outs:
+                known[item.outs[0]] = found
+        for v in dict.fromkeys(item.ins):
+            readers.setdefault(v, []).append(item)
+    known = {v: a for v, a in known.items() if v in readers and all([reads_elementwise(r, v, make) for r in readers[v]])}
+    for _, _, item in rows:
+        mine = [v for v in dict.fromkeys(item.ins) if v in known]
+        if mine and len(boxes_of([known[v] for v in mine], avals[mine[0]].shape)) > BOXES:
+            known = {v: a for v, a in known.items() if v not in mine}
+    return known
 
 
 def reads_elementwise(item: Item, v: int, make: Maker) -> bool:
