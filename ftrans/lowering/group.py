@@ -131,9 +131,13 @@ class Maker:
         self.avals, self.walks = avals, walks
 
     def group(
-        self, eqns: list[Eqn], shape: tuple[int, ...], axes: tuple[int, ...], results: list[Eqn], box: Box | None = None
-    ) -> Group:
-        """Build the kernel of these equations over the iteration space, or over a box of it."""
+        self, eqns: list[Eqn], shape: tuple[int, ...], axes: tuple[int, ...], results: list[Eqn], box: Box | None = None,
+        into: tuple[int, tuple[int, ...]] | None = None,
+    ) -> Group:  # fmt: skip
+        """Build the kernel of these equations over the iteration space, or over a box of it.
+
+        into: a larger array, and where in it the only result is written.
+        """
         made = {e.outs[0] for e in eqns}
         reduced = [k in axes for k in range(len(shape))]
         reads: dict[Location, int] = {}
@@ -143,13 +147,13 @@ class Maker:
                 if where[0] not in made:
                     reads.setdefault(where, len(reads))
         accesses = [Access(self.avals[root].dtype_name, self.avals[root].shape, walk) for root, walk, _ in reads]
-        outs = [e.outs[0] for e in results]
+        outs = [e.outs[0] for e in results] if into is None else [into[0]]
         kept = [k for k in range(len(shape)) if k not in axes]
         for v in outs:
             a = self.avals[v]
             full = a.ndim == len(shape) and not axes
             dims = tuple([k if full else (kept.index(k) if k in kept else None) for k in range(len(shape))])
-            walk = plain_walk(dims, a.ndim)
+            walk = plain_walk(dims, a.ndim) if into is None else Walk(dims, (1,) * a.ndim, into[1])
             accesses.append(Access(a.dtype_name, a.shape, walk if box is None else box.shifted(walk)))
         nest = make_nest(shape if box is None else box.sizes, reduced, accesses, plain=box is not None)
         located = {v: self.locate(v, shape, box) for eqn in eqns for v in eqn.ins}

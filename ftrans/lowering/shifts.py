@@ -85,7 +85,70 @@ def fold_shifts(rows: list[Row], make: Maker, avals: dict[int, Aval], outs: Sequ
             result += [(level, n, g) for g in in_boxes(item, mine, make, avals, zeros)]
         else:
             result.append((level, n, item))
+    result = write_parts(result, make, avals, outs, zeros)
     return [*zeros.rows(), *result]
+
+
+def write_parts(rows: list[Row], make: Maker, avals: dict[int, Aval], outs: Sequence[int], zeros: Zeros) -> list[Row]:
+    """The rows with kernels writing their result straight into the larger array that is made of it, where nobody else reads it."""
+    maker = {item.outs[0]: n for n, (_, _, item) in enumerate(rows) if is_plain(item)}
+    readers: dict[int, int] = dict.fromkeys(outs, 2)
+    for _, _, item in rows:
+        for v in item.ins:
+            readers[v] = readers.get(v, 0) + 1
+    result: list[list[Row]] = [[row] for row in rows]
+    for n, (level, number, item) in enumerate(rows):
+        a = assembled(item.eqns[0], avals) if is_assembly(item, avals) else None
+        if a is None or len(boxes_of([a], avals[item.outs[0]].shape)) > BOXES:
+            continue
+        w = item.outs[0]
+        same = tuple(range(avals[w].ndim))
+        mine = [(box, v) for box, v, axes in a.parts if v in maker and readers[v] == 1 and axes == same and box_fits(box, avals[v])]
+        if not mine:
+            continue
+        for box, v in mine:
+            lower, first, group = rows[maker[v]]
+            assert isinstance(group, Group)
+            into = w, tuple([start for start, _ in box])
+            eqns = [eqn for eqn in group.eqns if eqn.outs[0] == v]
+            made = make.group(group.eqns, avals[v].shape, (), eqns, into=into)
+            result[maker[v]] = [(lower, first, replace(made, boxed=True))]
+        zeros.level = level
+        rest = copies(a, w, [v for _, v in mine], item.eqns[0], make, avals, zeros)
+        result[n] = [(level, number, g) for g in rest]
+    return [row for some in result for row in some]
+
+
+def is_plain(item: Item) -> bool:
+    """Whether an item is an elementwise kernel with one result, all of which it writes."""
+    plain = isinstance(item, Group) and isinstance(item.kernel, Kernel) and not any(item.kernel.reduced)
+    return plain and len(item.outs) == 1 and not item.boxed and bool(item.eqns)  # type: ignore[union-attr]
+
+
+def is_assembly(item: Item, avals: dict[int, Aval]) -> bool:
+    """Whether an item puts a large array together."""
+    together = isinstance(item, Group) and len(item.eqns) == 1 and isinstance(item.eqns[0].op, Concatenate | Put)
+    return together and avals[item.outs[0]].size >= LEAST
+
+
+def box_fits(box: tuple[Range, ...], a: Aval) -> bool:
+    """Whether a part fills its box without being broadcast."""
+    return a.shape == tuple([end - start for start, end in box])
+
+
+def copies(
+    a: Assembled, w: int, written: list[int], eqn: Eqn, make: Maker, avals: dict[int, Aval], zeros: Zeros
+) -> list[Group]:
+    """The groups that copy what is left of an assembled array."""
+    groups = []
+    for box in boxes_of([a], avals[w].shape):
+        starts, sizes = tuple([s for s, _ in box]), tuple([end - s for s, end in box])
+        if 0 in sizes or a.part_at(starts)[1] in written:
+            continue
+        copy = Eqn(Convert(avals[w].dtype), (w,), (w,), eqn.loc)
+        source = part(a, starts, sizes, avals[w].dtype_name, make, avals, zeros)
+        groups.append(make.group([copy], avals[w].shape, (), [copy], Box(starts, sizes, {w: source})))
+    return [replace(g, boxed=True, eqns=[]) for g in groups]
 
 
 def readable(rows: list[Row], make: Maker, avals: dict[int, Aval], outs: Sequence[int]) -> dict[int, Assembled]:
@@ -93,9 +156,9 @@ def readable(rows: list[Row], make: Maker, avals: dict[int, Aval], outs: Sequenc
     known: dict[int, Assembled] = {}
     readers: dict[int, list[Item]] = {}
     for _, _, item in rows:
-        if isinstance(item, Group) and len(item.eqns) == 1 and isinstance(item.eqns[0].op, Concatenate | Put):
+        if is_assembly(item, avals):
             found = assembled(item.eqns[0], avals)
-            if found is not None and avals[item.outs[0]].size >= LEAST and item.outs[0] not in outs:
+            if found is not None and item.outs[0] not in outs:
                 known[item.outs[0]] = found
         for v in dict.fromkeys(item.ins):
             readers.setdefault(v, []).append(item)
