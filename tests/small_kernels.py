@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from call_kernel import call
 
 import ftrans as ft
 from ftrans.backends.numba import service
@@ -45,7 +46,7 @@ def applied(pattern: str, x, y):
 
 def run(compiled, x, y):
     out = np.empty_like(x)
-    assert compiled.bind(service.table([x.size], [(0, [0]), (1, [0]), (2, [0])]))([x, y, out])
+    call(compiled, [x, y, out], [x.size], [[0]] * 3)
     return out
 
 

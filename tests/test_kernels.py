@@ -1,4 +1,4 @@
-"""Kernels against NumPy: every builder operation over dtypes and special values, reductions over layouts, the entry."""
+"""Kernels against NumPy: every builder operation over dtypes and special values, reductions over layouts, native programs."""
 
 import math
 import sys
@@ -6,8 +6,10 @@ import warnings
 
 import numpy as np
 import pytest
+from call_kernel import call, program
 
-from ftrans.backends.numba import entry, fold, ir, service, vecmath
+from ftrans.backends.numba import fold, ir, layout, service, vecmath
+from ftrans.backends.numba.runtime import Program
 from ftrans.lowering.builder import PREDICATES
 from ftrans.lowering.loops import Instr, Kernel, Operand, Output, print_loops
 
@@ -32,8 +34,7 @@ def vector(dtype, inner="c"):
 
 def run(kernel, arrays, sizes, dims):
     """Compile and run on arrays (inputs, outputs) with their dims per loop axis."""
-    bound = service.compile(kernel).bind(service.table(sizes, list(enumerate(dims))))
-    return bound(list(arrays))
+    call(service.compile(kernel), arrays, sizes, dims)
 
 
 def elementwise(ops, dtype, inputs):
@@ -46,7 +47,7 @@ def elementwise(ops, dtype, inputs):
         results[name] = np.zeros(inputs[0].size, result)
     operands = tuple(vector(str(x.dtype)) for x in inputs)
     kernel = Kernel(1, (False,), operands, tuple(body), tuple(outputs))
-    assert run(kernel, [*inputs, *results.values()], [inputs[0].size], [[0]] * (len(inputs) + len(body))) is True
+    run(kernel, [*inputs, *results.values()], [inputs[0].size], [[0]] * (len(inputs) + len(body)))
     return results
 
 
@@ -315,7 +316,7 @@ def test_convert_is_astype(source):
     outs = [np.zeros(x.size, d) for d in DTYPES]
     outputs = tuple(Output(k + 1, vector(d)) for k, d in enumerate(DTYPES))
     kernel = Kernel(1, (False,), (vector(source),), tuple(body), outputs)
-    assert run(kernel, [x, *outs], [x.size], [[0]] * 12)
+    run(kernel, [x, *outs], [x.size], [[0]] * 12)
     for got in outs:
         assert np.array_equal(got, x.astype(got.dtype)), got.dtype
 
@@ -348,7 +349,7 @@ def test_huge_arguments_are_redone_also_in_place():
         kernel = Kernel(1, (False,), (vector("float64"),), body, (Output(1, vector("float64"), None, inplace),))
         source = x.copy()
         target = source if inplace == 0 else np.zeros_like(x)
-        assert run(kernel, [source, target], [x.size], [[0], [0]])
+        run(kernel, [source, target], [x.size], [[0], [0]])
         assert ulps(target, expected) <= 2
 
 
@@ -362,11 +363,11 @@ def test_in_place_output():
         (Instr(add, (0, 1), "float64"),),
         (Output(2, vector("float64"), None, 0),),
     )
-    assert run(kernel, [x, y, x], [1001], [[0]] * 3)
+    run(kernel, [x, y, x], [1001], [[0]] * 3)
     assert np.array_equal(x, np.arange(1001.0) + 1)
 
 
-# ---- layouts and the entry -------------------------------------------------------------------------------------------
+# ---- layouts and native programs -------------------------------------------------------------------------------------
 
 
 def test_strides_broadcast_and_scalars_in_two_axes():
@@ -384,7 +385,7 @@ def test_strides_broadcast_and_scalars_in_two_axes():
     dims = [[0, 1], [-1, 0], [0, -1], [-1, -1], [0, 1]]
     for scalar in (0.25, np.float64(0.25), np.array(0.25)):
         out[:] = 0
-        assert run(kernel, [x, row, column, scalar, out], [5, 4], dims) is True
+        run(kernel, [x, row, column, scalar, out], [5, 4], dims)
         assert np.array_equal(out, (x + row) * column[:, None] + 0.25)
 
 
@@ -397,7 +398,7 @@ def test_transposed_operand_walks_other_dimensions():
         (),
         (Output(0, Operand("float64", (True, True), "c")),),
     )
-    assert run(kernel, [x, out], [4, 3], [[1, 0], [0, 1]])
+    run(kernel, [x, out], [4, 3], [[1, 0], [0, 1]])
     assert np.array_equal(out, x.T)
 
 
@@ -406,51 +407,62 @@ def test_kernel_without_axes_and_scalar_dtypes():
         operand = Operand(dtype, (), "0")
         kernel = Kernel(0, (), (operand,), (Instr(OPS["maximum"], (0, 0), dtype),), (Output(1, operand),))
         out = np.zeros((), dtype)
-        assert run(kernel, [np.dtype(dtype).type(1), out], [], [[], []])
+        run(kernel, [np.dtype(dtype).type(1), out], [], [[], []])
         assert out == 1
 
 
+def one_input(op=None, n=4, **options):
+    """A native program of one kernel on an array of n, as a function of the list [input, output]; and its tables."""
+    body = (Instr(op, (0,), "float64"),) if op else ()
+    kernel = Kernel(1, (False,), (vector("float64"),), body, (Output(len(body), vector("float64")),))
+    native = program(service.compile(kernel), [(n,), (n,)], [n], [[0], [0]], **options)
+    return native.on_list([0, 1]), native
+
+
 def test_misfit_returns_false_and_writes_nothing():
-    kernel = Kernel(1, (False,), (vector("float64"),), (Instr(OPS["negative"], (0,), "float64"),), (Output(1, vector("float64")),))
-    bound = service.compile(kernel).bind(service.table([4], [(0, [0]), (1, [0])]))
-    out = np.zeros(4)
+    run, _ = one_input(OPS["negative"])
     unaligned = np.zeros(33, np.uint8)[1:].view(np.float64)
-    for wrong in (np.ones(8)[::2], np.ones(4)[::-1], np.broadcast_to(1.0, 4), unaligned, 1.0):
-        assert bound([wrong, out]) is False
+    shapes = [np.ones(5), np.ones((4, 1)), np.ones((1, 4)), np.array(1.0), np.ones(4, np.float32), np.ones(4, ">f8")]
+    others = [1.0, np.float64(1.0), None, [1.0] * 4, np.ma.ones(4)]
+    for wrong in (np.ones(8)[::2], np.ones(4)[::-1], np.broadcast_to(1.0, 4), unaligned, *shapes, *others):
+        out = np.zeros(4)
+        slots = [wrong, out]
+        assert run(slots) is False
+        assert slots[0] is wrong
+        assert slots[1] is out
         assert np.array_equal(out, np.zeros(4))
-    assert bound([np.ones(4), np.zeros(8)[::2]]) is False
-    assert bound([np.ones(4), out]) is True
-    assert np.array_equal(out, -np.ones(4))
-    one = service.compile(kernel).bind(service.table([1], [(0, [0]), (1, [0])]))
-    assert one([np.ones(8)[::8], out[:1]]) is True  # a single element fits whatever its stride
-
-
-def test_wrong_table_is_refused():
-    kernel = Kernel(1, (False,), (vector("float64"),), (), (Output(0, vector("float64")),))
-    with pytest.raises(ValueError, match="holds 15 contiguous int64"):
-        service.compile(kernel).bind(service.table([4], [(0, [0])]))
+    slots = [np.ones(4), out]
+    assert run(slots) is True
+    assert np.array_equal(slots[1], -np.ones(4))
+    assert slots[1] is not out  # outputs are new arrays
+    one, _ = one_input(OPS["negative"], 1)
+    assert one([np.ones(8)[::8], None]) is True  # a single element fits whatever its stride
 
 
 def test_reference_counts_are_stable():
-    kernel = Kernel(1, (False,), (vector("float64"),), (), (Output(0, vector("float64")),))
-    bound = service.compile(kernel).bind(service.table([4], [(0, [0]), (1, [0])]))
-    x, out, strided = np.ones(4), np.zeros(4), np.ones(8)[::2]
-    objects = (x, out, strided, True, False, None)
-    bound([x, out]), bound([strided, out])
+    run, _ = one_input()
+    x, strided = np.ones(4), np.ones(8)[::2]
+    objects = (x, strided, True, False, None, np.dtype("float64"))
+    fitting, other = [x, None], [strided, None]
+    run(fitting), run(other)
     before = [sys.getrefcount(obj) for obj in objects]
     for _ in range(1000):
-        bound([x, out])
-        bound([strided, out])
+        run(fitting)
+        run(other)
     after = [sys.getrefcount(obj) for obj in objects]
     assert all(abs(a - b) < 10 for a, b in zip(before, after, strict=True))
+    fresh = [np.ones(4)]
+    made, wanted = [sys.getrefcount(items[-1]) for items in (fitting, fresh)]
+    assert made == wanted
 
 
 def test_large_work_releases_the_gil_and_small_does_not():
-    kernel = Kernel(1, (False,), (vector("float64"),), (), (Output(0, vector("float64")),))
-    large, small = service.table([10**7], [(0, [0]), (1, [0])]), service.table([10], [(0, [0]), (1, [0])])
-    compiled = service.compile(kernel)
-    compiled.bind(large), compiled.bind(small)
-    assert (large[4], small[4]) == (1, 0)
+    for seconds, releases in ((1e-3, 1), (1e-6, 0)):
+        run, native = one_input(seconds=seconds)
+        assert layout.at(native.address + 8 * Program.RELEASE) == releases
+        slots = [np.arange(4.0), None]
+        assert run(slots) is True
+        assert np.array_equal(slots[1], slots[0])
 
 
 def test_equal_kernels_compile_once():
@@ -462,8 +474,11 @@ def test_equal_kernels_compile_once():
     assert service.compile(make()) is service.compile(make())
 
 
-def test_offsets_are_checked():
-    entry.check_offsets()
+def test_offsets_are_checked(monkeypatch):
+    layout.check()
+    monkeypatch.setattr(layout, "STRIDES", layout.DIMS)
+    with pytest.raises(RuntimeError, match=r"not laid out as compiled code reads them \(strides\)"):
+        layout.check()
 
 
 # ---- reductions ------------------------------------------------------------------------------------------------------
@@ -495,7 +510,7 @@ def check_reduction(x, axes, folds, order=None):
     dims = [list(order)] + [[kept.index(axis) if axis in kept else -1 for axis in order]] * len(outs)
     if kept and order[-1] in kept and kept[-1] != order[-1]:
         kernel = Kernel(kernel.naxes, reduced, kernel.inputs, (), tuple(_strided(out) for out in kernel.outputs))
-    assert run(kernel, [x, *outs], [x.shape[axis] for axis in order], dims) is True
+    run(kernel, [x, *outs], [x.shape[axis] for axis in order], dims)
     for name, got in zip(folds, outs, strict=True):
         if name.startswith("arg") and len(axes) > 1:
             moved = np.moveaxis(x, [axis for axis in order if axis in axes], list(range(len(axes))))
@@ -557,12 +572,12 @@ def test_reductions_of_nothing_are_identities(reduced):
     shape = tuple(size for size, r in zip(sizes, reduced, strict=True) if not r)
     outs = [np.full(shape, 9.0), np.full(shape, 9.0)]
     dims = [list(range(len(reduced)))] + [[-1 if r else 0 for r in reduced]] * 2
-    assert run(kernel, [x, *outs], sizes, dims)
+    run(kernel, [x, *outs], sizes, dims)
     assert np.all(outs[0] == 0)
     assert np.all(outs[1] == 1)
     empty_kept = [3 if r else 0 for r in reduced]
     if not all(reduced):
-        assert run(kernel, [np.zeros(empty_kept), np.zeros(0), np.zeros(0)], empty_kept, dims)
+        run(kernel, [np.zeros(empty_kept), np.zeros(0), np.zeros(0)], empty_kept, dims)
 
 
 def test_bool_reductions():
@@ -571,7 +586,7 @@ def test_bool_reductions():
         for x in (np.zeros(size, bool), np.ones(size, bool), rng.random(size) < 0.5):
             kernel = reduction("bool", ["all", "any"], (True,))
             outs = [np.zeros((), bool), np.zeros((), bool)]
-            assert run(kernel, [x, *outs], [size], [[0], [-1], [-1]])
+            run(kernel, [x, *outs], [size], [[0], [-1], [-1]])
             assert [bool(out) for out in outs] == [bool(x.all()), bool(x.any())]
     x = rng.random((40, 30)) < 0.9
     for axis in (0, 1):
@@ -606,7 +621,7 @@ def test_reduction_of_an_expression_with_scalar_and_conversion():
         outputs = (Output(2, Operand("int64", kept, "c" if kept[-1] else "0"), "sum"),)
         kernel = Kernel(2, reduced, operands, (Instr(above, (0, 1), "int64"),), outputs)
         out = np.zeros(shape, np.int64)
-        assert run(kernel, [x, 0.5, out], [300, 401], [[0, 1], [-1, -1], dims])
+        run(kernel, [x, 0.5, out], [300, 401], [[0, 1], [-1, -1], dims])
         axis = tuple(k for k in (0, 1) if reduced[k])
         assert np.array_equal(out, (np.sin(x) > 0.5).sum(axis=axis))
 
@@ -619,13 +634,13 @@ def test_sums_are_accurate_and_independent_of_collapsing():
         view = x.reshape(shape)
         out = np.zeros((), np.float32)
         dims = [list(range(view.ndim)), [-1] * view.ndim]
-        assert run(reduction("float32", ["sum"], (True,) * view.ndim), [view, out], shape, dims)
+        run(reduction("float32", ["sum"], (True,) * view.ndim), [view, out], shape, dims)
         results.append(float(out))
     assert len(set(results)) == 1
     assert abs(results[0] - exact) <= abs(float(x.sum()) - exact) + 1e-3
     ones = np.ones((200_000, 3), np.float32) * np.float32(0.1)
     out = np.zeros(3, np.float32)
-    assert run(reduction("float32", ["sum"], (True, False)), [ones, out], [200_000, 3], [[0, 1], [-1, 0]])
+    run(reduction("float32", ["sum"], (True, False)), [ones, out], [200_000, 3], [[0, 1], [-1, 0]])
     assert np.all(np.abs(out - 20_000) < 0.05)
 
 
@@ -647,7 +662,7 @@ def test_routines_give_the_same_bits_inlined_and_called_and_for_every_length_and
     kernel = Kernel(1, (False,), operands, body, (Output(len(arguments), vector(dtype, "s")),))
     out = np.zeros(202, dtype)[::2]
     strided = [np.repeat(a, 3)[::3] for a in arguments]
-    assert run(kernel, [*strided, out], [101], [[0]] * (len(arguments) + 1))
+    run(kernel, [*strided, out], [101], [[0]] * (len(arguments) + 1))
     assert np.array_equal(out, whole)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from call_kernel import program
 from small_kernels import Y, applied, folder, forget, fresh, kernel_of, numbers, run, script
 
 import ftrans as ft
@@ -149,7 +150,7 @@ def test_cache_is_bounded_and_programs_keep_their_code():
         kernels = [fresh() for _ in range(6)]
         first = service.compile(kernels[0])
         gone = weakref.ref(service.compile(kernels[1]).loaded)
-        bound = first.bind(service.table([Y.size], [(0, [0]), (1, [0]), (2, [0])]))
+        run = program(first, [Y.shape] * 3, [Y.size], [[0]] * 3).on_list([0, 1, 2])
         for kernel in kernels[2:]:
             service.compile(kernel)
         assert [service.is_compiled(k) for k in kernels] == [False] * 3 + [True] * 3
@@ -161,9 +162,8 @@ def test_cache_is_bounded_and_programs_keep_their_code():
         gc.collect()
         assert gone() is None
         assert kept() is not None
-        out = np.empty_like(Y)
-        assert bound([Y, Y, out])
-        del bound
+        assert run([Y, Y, None]) is True
+        del run
         gc.collect()
         assert kept() is None
 
