@@ -16,6 +16,7 @@ pool is shared, so that neither forks nor nested calls nor other pools can block
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 from .asm import Function, Module
@@ -24,6 +25,7 @@ from .layout import DATA, DESCR, DIMS, FLAGS, HEAD, ITEMSIZE, KIND, NDIM, STRIDE
 ANY = -(2**63)
 UNSIGNED = -2  # no other bound is negative
 CONTIGUOUS, ALIGNED, WRITEABLE = 0x1, 0x100, 0x400
+PTHREADS = sys.platform != "win32"  # elsewhere a run is one thread's
 STACK_BYTES = 16384  # an arena of at most so many bytes lies on the stack
 
 
@@ -302,6 +304,20 @@ def run() -> Code:
     ]
     for k, (type_, value) in enumerate(contents):
         f.store(type_, value, f.element("i64", shared, k))
+    if PTHREADS:
+        handles, made = start_threads(f, shared, chunks)
+    f.do(f"call ptr @ftrans_worker(ptr {shared})")
+    if PTHREADS:
+        with f.loop(f.load("i64", made)) as n:
+            f.call("i32", "pthread_join", f"i64 {f.at(handles, n, 'i64')}", "ptr null")
+    f.branch("end")
+    f.label("end")
+    f.ret()
+    return f
+
+
+def start_threads(f: Code, shared: str, chunks: str) -> tuple[str, str]:
+    """Start as many threads as a run may use besides this one; gives their handles, and where their number is."""
     limit = f.load("i64", "@ftrans_threads")
     threads = f.intrinsic("smin", "i64", f.intrinsic("smin", "i64", f.word("%row", Run.THREADS), limit), chunks)
     others = f.intrinsic("smax", "i64", f.let(f"sub i64 {threads}, 1"), "0")
@@ -312,13 +328,7 @@ def run() -> Code:
         failed = f.call("i32", "pthread_create", f"ptr {place}", "ptr null", "ptr @ftrans_worker", f"ptr {shared}")
         started = f.let(f"zext i1 {f.is_(failed, 0, 'i32')} to i64")
         f.store("i64", f.plus(f.load("i64", made), started), made)
-    f.do(f"call ptr @ftrans_worker(ptr {shared})")
-    with f.loop(f.load("i64", made)) as n:
-        f.call("i32", "pthread_join", f"i64 {f.at(handles, n, 'i64')}", "ptr null")
-    f.branch("end")
-    f.label("end")
-    f.ret()
-    return f
+    return handles, made
 
 
 def set_threads() -> Code:
