@@ -271,3 +271,16 @@ def test_blocks_of_reshaped_and_overwritten_values_are_each_threads_own(threads)
             compiled, want = ft.jit(f, compile="now"), f(*args)
             for _ in range(10):
                 np.testing.assert_allclose(compiled(*args), want, rtol=1e-9, atol=1e-9)
+
+
+def test_the_tape_can_be_read():
+    def softmax(x):
+        e = np.exp(x - np.max(x, axis=1, keepdims=True))
+        return e / np.sum(e, axis=1, keepdims=True)
+
+    with ft.config.set(threads=2):
+        text = ft.jit(softmax).lower(np.ones((2000, 500))).as_text("tape")
+    assert text.startswith("native program: 4 kernel calls, ")
+    assert "calls 0 to 3 in " in text
+    assert "blocks of" in text
+    assert "on up to 2 threads" in text

@@ -19,13 +19,14 @@ from ..lowering import cost, fuse, roll
 from ..lowering.expand import expanded
 from ..lowering.group import Group, Renamed
 from ..lowering.loops import print_code
+from ..lowering.segment import Segment
 from ..transforms.abstract import abstract_input
 from ..transforms.simplify import SIMPLIFICATIONS, simplify
 from . import api
 from .tiers import calls_to, tiered
 
 PASSES = tuple([make.__name__ for make in SIMPLIFICATIONS])
-STAGES = ("jaxpr", *PASSES, "simplified", "expanded", "rolled", "loops", "llvm")
+STAGES = ("jaxpr", *PASSES, "simplified", "expanded", "rolled", "loops", "tape", "llvm")
 
 
 class Lowered:
@@ -57,7 +58,8 @@ class Lowered:
         "jaxpr": as traced. "share_repeated", "fold_constants", "drop_widening", "apply_identities", "drop_dead": after these passes
         of simplify, one after the other. "simplified": after all in one walk, which finds what one makes possible for another.
         "expanded": with operations replaced by what can be fused. "rolled": the runs that unrolled loops leave, and each different
-        piece. "loops": the kernels as readable loops between the NumPy steps. "llvm": the code of the kernels.
+        piece. "loops": the kernels as readable loops between the NumPy steps. "tape": the steps
+        that run, and in which blocks and threads. "llvm": the code of the kernels.
         """
         if stage in PASSES:
             j = self.jaxpr
@@ -72,6 +74,8 @@ class Lowered:
         if stage == "loops":
             seen: set[Any] = set()
             return "\n".join([describe(item, seen) for item in self.plan])
+        if stage == "tape":
+            return "\n".join([describe_step(item) for item in fuse.realise(self.plan, service)])
         if stage == "llvm":
             return "\n".join([service.compile(k).llvm for k in fuse.kernels(self.plan)])
         raise ArgumentError(at_line(f"as_text: stage must be one of {STAGES}, got {stage!r}"))
@@ -153,6 +157,11 @@ def counted(n: int, what: str) -> str:
     return f"{n} {what}{'s' * (n != 1)}"
 
 
+def describe_step(item: Any) -> str:
+    """One step of a tape as text."""
+    return str(item) if isinstance(item, Segment) else f"numpy: {item.op!r}"
+
+
 def describe(item: Any, seen: set[Any]) -> str:
     """One item of a plan as text; the loops of a kernel are printed once."""
     if isinstance(item, Renamed):
@@ -222,6 +231,7 @@ def explain(fun: Callable[..., Any]) -> Callable[..., str]:
             *lowered.equations(),
             f"after fuse: {counted(len(kernels), 'kernel')}, {sum([not isinstance(i, Group) for i in lowered.plan])} NumPy steps",
             lowered.as_text("loops"),
+            lowered.as_text("tape"),
             f"compile: {len(new)} of {len(kernels)} kernels were new; {sum(milliseconds):.1f} ms in all",
             f"this process so far: {service.summary()}",
             f"break-even: a call gains {gain * 1e6:.2f} µs by the cost model, compiling its kernels costs {price * 1e3:.1f} ms"

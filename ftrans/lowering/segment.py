@@ -90,6 +90,20 @@ class Segment(KernelStep):
             groups, avals, renamed, tuple(ins), tuple([v for v in made if v in wanted]), [e for item in items for e in item.eqns]
         )
 
+    def __str__(self) -> str:
+        """The runs to read: which kernels they call, numbered in their order, and in which blocks."""
+        rows = [f"native program: {len(self.groups)} kernel calls, {self.arena} bytes for temporaries"]
+        n = 0
+        for run in self.runs:
+            if run.guard is not None:
+                rows.append("  go on if no index was out of bounds")
+                continue
+            calls = f"call {n}" if len(run.steps) == 1 else f"calls {n} to {n + len(run.steps) - 1}"
+            n += len(run.steps)
+            blocks = f" in {run.chunks} blocks of {run.chunk} of {run.extent}" if run.chunks > 1 else ""
+            rows.append(f"  {calls}{blocks}" + (f", on up to {run.threads} threads" if run.threads > 1 else ""))
+        return "\n".join(rows)
+
     def bind(self, slot_of: dict[int, int]) -> Callable[[list[Any]], None]:
         """The step of a tape: see the backend's `segment`."""
         return self.backend.segment(self, slot_of)  # type: ignore[no-any-return]
