@@ -4,7 +4,7 @@ built = build(kernels, known)           # known: the shared functions that need 
 built.shared                            # {name: Binary}, to be loaded first
 built.records                           # a Record for each kernel; its function is called FUNCTION and a number
 
-entry_binary(compiling)                 # what Python calls, from the store or compiled
+runtime_binary(compiling)               # what runs programs, from the store or compiled
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from ...lowering.loops import Code
-from . import emit, engine, entry, link, runtime
+from . import emit, link, runtime
 from .asm import joined
 from .generate import generator
 from .store import Record, key, store, text_key
 
 FUNCTION = "kernel"
+RUNTIME = "ftrans_runtime"
 PASSES = ("sroa", "simplify_cfg", "instruction_combine", "simplify_cfg")  # for the runtime: calls take 60 ms to compile, not 200
 BATCH = 32  # kernels compiled together: alone each would take 25 % longer, and more at once save nothing
 
@@ -54,14 +55,13 @@ def build(kernels: Sequence[Code], known: Collection[str] = ()) -> Built:
     return Built(shared, records)
 
 
-def entry_binary(compiling: bool = True) -> link.Binary | None:
-    """The runtime: what Python calls. From the store, or else compiled if that is allowed."""
-    found = store.read(text_key(engine.ENTRY))
+def runtime_binary(compiling: bool = True) -> link.Binary | None:
+    """The functions that run programs. From the store, or else compiled if that is allowed."""
+    found = store.read(text_key(RUNTIME))
     if found is not None:
         return found.binary
     if not compiling:
         return None
-    text, names = entry.entry_text(engine.ENTRY) + runtime.functions(), [engine.ENTRY, *runtime.NAMES]
-    binary = generator().binary(text, names, PASSES)
-    store.write(text_key(engine.ENTRY), Record(binary))
+    binary = generator().binary(runtime.functions(), runtime.NAMES, PASSES)
+    store.write(text_key(RUNTIME), Record(binary))
     return binary

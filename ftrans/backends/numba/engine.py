@@ -1,9 +1,9 @@
-"""Bring machine code into this process, and make the builtins that call it.
+"""Bring machine code into this process.
 
     loaded = load(binary)                       # valid as long as `loaded` lives
     loaded.addresses["kernel0"]
     share("ftrans.exp.v16f64", binary)          # a function that kernels call: stays
-    run = bind(table, owner)
+    set_runtime(binary)                         # the functions that run programs (see runtime.py): stay
 
 `toolkit` is the one place where llvmlite is imported: 30 ms at the first use, where numba would take 200 more. On Linux it takes
 that only to compile; elsewhere to load as well.
@@ -18,14 +18,10 @@ import gc
 import os
 import platform
 import threading
-from collections.abc import Callable
 from typing import Any
 
-from . import blas, entry, link, tables
+from . import blas, link, tables
 from .real import LIBM
-
-Entry = Callable[[list[Any]], bool]
-
 
 lock = threading.RLock()
 """Whoever compiles or loads holds it. A fork waits for it: what another thread leaves half done could not be continued there."""
@@ -131,31 +127,21 @@ def load(binary: link.Binary) -> Loaded:
     return link.Memory(binary, resolve) if binary.is_linked else Engine(binary)
 
 
-# The entry: what Python calls
+# The runtime: what Python calls
 
-ENTRY = "ftrans_entry"
-_entry: Loaded | None = None
-_method: entry.MethodDef | None = None
+_runtime: Loaded | None = None
 
 
-def set_entry(binary: link.Binary) -> None:
-    """Load the compiled runtime; the first one stays."""
-    global _entry, _method
+def set_runtime(binary: link.Binary) -> None:
+    """Load the functions that run programs; the first ones stay."""
+    global _runtime
     with lock:
-        if _method is None:
-            entry.check_offsets()
-            _entry = load(binary)
-            tables.set_runtime(_entry.addresses)
-            _method = entry.MethodDef(b"kernel", _entry.addresses[ENTRY], entry.METH_O, b"Run on the list of a program's slots.")
+        if _runtime is None:
+            loaded = load(binary)
+            tables.set_runtime(loaded.addresses)
+            _runtime = loaded
 
 
-def has_entry() -> bool:
-    """Whether `bind` can be called."""
-    return _method is not None
-
-
-def bind(numbers: entry.Table, owner: Any) -> Entry:
-    """A builtin that runs the entry with this table. It keeps the owner, whose code it runs."""
-    assert _method is not None, "kernels are compiled or loaded after the entry"
-    function: Entry = entry.new_builtin(ctypes.addressof(_method), numbers, id(owner))
-    return function
+def has_runtime() -> bool:
+    """Whether programs can be run."""
+    return _runtime is not None

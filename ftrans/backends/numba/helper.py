@@ -217,12 +217,12 @@ class Helper:
     def take(self, message: Any) -> None:
         """Load what a message holds."""
         kind, *rest = message
-        if kind == "entry":
+        if kind == "runtime":
             identity, binary = rest
             if identity != worker.identity():
                 self.give_up(f"the helper process runs another ftrans: {identity[0]}, or its sources have changed")
             else:
-                engine.set_entry(binary)
+                engine.set_runtime(binary)
         elif kind == "shared":
             service.share(rest[0])
         elif kind == "kernel":

@@ -1,11 +1,9 @@
-"""Compile kernels and call them.
+"""Compile kernels, and run programs of them.
 
 compiled = compile(kernel)                     # once per kernel content: kept in this process, and on disk for others
-run = compiled.bind(table([1000], [(0, [0]), (1, [0]), (2, [0])]))
-run([x, y, out])                               # True; False when a layout does not fit (see entry.py)
-
 compile_many(kernels)                          # those of a program: quicker than one by one
 find(kernel)                                   # the same without compiling, or None
+step = segment(planned, slot_of)               # step(list) runs compiled kernels on the values in a list (see tables.py)
 """
 
 from __future__ import annotations
@@ -18,23 +16,23 @@ from dataclasses import dataclass
 
 from ...config import config
 from ...lowering.loops import Code
-from . import build, emit, engine, entry, generate, tables
+from . import build, emit, engine, generate, tables
 from .build import BATCH
-from .engine import Entry, Loaded
+from .engine import Loaded
 from .link import Binary
 from .store import Record, key, store, text_key
 
 segment = tables.segment_step
 """(segment, slot of each variable) -> the step of a tape that runs it."""
 
-table = entry.make_table
-"""(sizes of the loop axes, per operand (slot, array dimension per axis or -1)) -> the table `Compiled.bind` takes."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Compiled:
-    """Machine code of one kernel, in memory as long as this object and what it has bound lives.
+    """Machine code of one kernel, in memory as long as this object lives.
 
+    address: of the function `void(int64* sizes, int64* arguments)`: the size of each loop; for each operand, inputs first, its
+        address and then its byte stride along each loop.
+    cost: what one element takes, in tenths of a nanosecond.
     milliseconds: what compiling it took, here, in the helper, or before it was stored.
     stored: it came from the store.
     """
@@ -45,12 +43,6 @@ class Compiled:
     milliseconds: float
     loaded: Loaded
     stored: bool = False
-
-    def bind(self, numbers: entry.Table) -> Entry:
-        """The kernel as a builtin taking the list of slots, for the sizes and operands of a table (which it fills in
-        and keeps: change it only by binding again)."""
-        entry.bind_table(numbers, self.kernel, self.address, self.cost)
-        return engine.bind(numbers, self)
 
     @property
     def llvm(self) -> str:
@@ -112,7 +104,7 @@ def from_store(kernel: Code) -> Compiled | None:
     if record is None:
         return None
     try:
-        if not has_shared(record.shared) or not has_entry(compiling=False):
+        if not has_shared(record.shared) or not has_runtime(compiling=False):
             return None
         compiled = load(kernel, record, stored=True)
     except RuntimeError:  # compiling it will tell what is wrong
@@ -133,18 +125,18 @@ def has_shared(names: Sequence[str]) -> bool:
     return True
 
 
-def has_entry(compiling: bool) -> bool:
-    """Whether the entry is there, or can be had."""
-    if not engine.has_entry():
-        binary = build.entry_binary(compiling)
+def has_runtime(compiling: bool) -> bool:
+    """Whether what runs programs is there, or can be had."""
+    if not engine.has_runtime():
+        binary = build.runtime_binary(compiling)
         if binary is None:
             return False
-        engine.set_entry(binary)
+        engine.set_runtime(binary)
     return True
 
 
 def load(kernel: Code, record: Record, stored: bool = False) -> Compiled:
-    """Load a kernel whose shared functions and whose entry are there, and remember it."""
+    """Load a kernel whose shared functions are there, and remember it."""
     loaded = engine.load(record.binary)
     (address,) = loaded.addresses.values()
     compiled = _compiled[kernel] = Compiled(kernel, address, record.cost, record.milliseconds, loaded, stored)
@@ -164,7 +156,7 @@ def receive(kernel: Code, record: Record) -> None:
 
 def _compile(kernels: Sequence[Code]) -> list[Compiled]:
     start = time.perf_counter()
-    has_entry(compiling=True)
+    has_runtime(compiling=True)
     shared, records = build.build(kernels, engine.shared)
     share(shared)
     compiled = [load(kernel, record) for kernel, record in zip(kernels, records, strict=True)]

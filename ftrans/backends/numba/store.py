@@ -121,7 +121,7 @@ def key(code: Code) -> str | None:
 
 
 def text_key(text: str) -> str:
-    """The name of the file of anything else: the entry by its text, a shared function by its name."""
+    """The name of the file of anything else: the runtime and shared functions by their names."""
     return blake2b(text.encode(), digest_size=DIGEST).hexdigest()
 
 

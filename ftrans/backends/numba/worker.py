@@ -3,7 +3,7 @@
 The other end is helper.py. Messages, both ways, are pickles behind their length in four bytes. It gets (name, kernel) and answers
 with tuples:
 
-    ("entry", identity, Binary)       once, when it is ready
+    ("runtime", identity, Binary)     once, when it is ready
     ("shared", {name: Binary})        functions that the kernels after it call
     ("kernel", name, Record)
     ("error", name, text)             this kernel cannot be compiled
@@ -72,7 +72,7 @@ def main() -> None:
     requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
     source = open(0, "rb", closefd=False)  # noqa: SIM115 - likewise
     threading.Thread(target=receive, args=(source, requests), daemon=True).start()
-    send(out, ("entry", identity(), build.entry_binary()))
+    send(out, ("runtime", identity(), build.runtime_binary()))
     sent: set[str] = set()
     while True:
         try:
