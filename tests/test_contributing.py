@@ -22,6 +22,7 @@ from test_doctests import blocks, names, run
 import ftrans as ft
 from ftrans.core.primitive import registry
 from ftrans.lowering import fuse, tape
+from ftrans.lowering.group import Group, Renamed
 from ftrans.transforms.abstract import trace_abstractly
 from ftrans.transforms.simplify import simplify
 
@@ -96,22 +97,42 @@ FUNCTIONS = {
     "sum": lambda x, y: (np.exp(x) * y).sum(axis=0) + np.cos(y).sum(),
     "extremes": lambda x, y: (np.sin(x * y).max(axis=1), np.cos(x * y).argmin(axis=0), (np.exp(x) > y).any(axis=0)),
     "single precision": lambda x, y: np.exp(x.astype(np.float32)) * np.float32(2.0) + 1.0,
+    "slices": lambda x, y: np.exp(x[::-2, 1:-1:3]) * y[::2, 3][:, None] + np.sin(y[31::-1, 2::3]) - x[0, :18],
+    "shifts": lambda x, y: np.exp(np.roll(x, 1, 0)) * np.roll(y, (2, -3), (0, 1)) + np.pad(np.sin(x[1:, :-2]), ((1, 0), (0, 2))),
+    "parts": lambda x, y: (np.concatenate([np.exp(x)[:, ::-1], np.sin(y), x * y]), np.cumsum(np.exp(x).T[::-1], 1)),
+    "renamed": lambda x, y: np.exp(np.sin(x).reshape(55, 63)) * y.reshape(-1)[:63] + (x * y).reshape(7, 9, 55).sum(axis=(0, 2))[1],
+    "products of views": lambda x, y: (np.exp(x)[::-1].T @ np.sin(y)[:, 3:5], np.exp(x)[2:, ::2][np.array([4, 0, 0])]),
+    "overwritten": lambda x, y: (e := np.exp(x[:, :, None] * y[:, None])) / e.sum(axis=0),
     "gradient": lambda x, y: ft.grad(lambda x: np.log(1 + np.exp(x * y)).sum())(x),
 }
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_backend_gives_the_results_of_numpy(recipes, name):
-    x, y = np.random.default_rng(0).normal(size=(2, 9, 11))
+def planned(name):
+    """A function's jaxpr, its plan, and the arguments. The arrays are so large that shifted ones are read where they are."""
+    x, y = np.random.default_rng(0).normal(size=(2, 63, 55))
     traced = trace_abstractly(FUNCTIONS[name], (x, y), {}, "test")
     j = simplify(traced.jaxpr)
-    plan = fuse.plan(j)
+    return j, fuse.plan(j), [x, y, *traced.trace.consts]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_backend_gives_the_results_of_numpy(recipes, name):
+    j, plan, args = planned(name)
     assert fuse.kernels(plan), "nothing was fused, so nothing would be tested"
-    args = [x, y, *traced.trace.consts]
     got = tape.build(j, fuse.realise(plan, recipes["whole"])).run(args)
     for a, b in zip(got, tape.build(j).run(args), strict=True):
         assert (np.shape(a), a.dtype) == (np.shape(b), b.dtype)
         np.testing.assert_allclose(a, b, rtol=1e-6 if a.dtype == np.float32 else 1e-12)
+
+
+def test_backend_is_given_all_that_there_is():
+    plans = [planned(name)[1] for name in FUNCTIONS]
+    groups = [item for plan in plans for item in plan if isinstance(item, Group)]
+    assert any([isinstance(item, Renamed) for plan in plans for item in plan])
+    assert any([g.boxed for g in groups])
+    assert any([g.views for g in groups])
+    assert any([over is not None for g in groups for over in g.kernel.inplace])
+    assert any([step not in (1, -1) for g in groups for steps in g.nest.steps for step in steps])
 
 
 def test_examples(recipes):

@@ -8,7 +8,7 @@ import pytest
 import ftrans as ft
 import ftrans.numpy as fnp
 from ftrans import nn
-from ftrans.lowering import fuse
+from ftrans.lowering import fuse, planner
 from ftrans.lowering.expand import expanded
 
 
@@ -141,7 +141,7 @@ def test_long_programs_are_cut_into_several_kernels():
         return x
 
     kernels = groups(f, np.ones(100))
-    assert max(len(g.eqns) for g in kernels) <= fuse.MAX_EQNS
+    assert max(len(g.eqns) for g in kernels) <= planner.MAX_EQNS
     agree(f, np.ones(100), rtol=1e-12)
 
 

@@ -47,6 +47,19 @@ def joined(u):
     return middle * u + np.pad(u[5:, 2:], ((5, 0), (0, 2)), constant_values=2.5)
 
 
+def covered(u):
+    v = np.exp(u - u.mean()) * 2
+    v[50:150] = np.exp(u[:100])  # computed before what it covers
+    v[100:250] = np.exp(u[:150] - v.mean())  # and after
+    return v
+
+
+def divided(u):
+    part = np.exp(u) * 2
+    rest = np.exp(np.sort(u[::-1]) * 0.1)  # NumPy sorts, so that there are two native programs
+    return np.concatenate([part, rest])
+
+
 PROGRAMS = {
     heat: (70, 60),
     convolution: (9000,),
@@ -55,6 +68,8 @@ PROGRAMS = {
     ring: (5000,),
     written: (60, 70),
     joined: (60, 70),
+    covered: (5000,),
+    divided: (5000,),
 }
 
 

@@ -274,3 +274,12 @@ class ClosedJaxpr:
 
 
 __all__ = ["Cache", "ClosedJaxpr", "Eqn", "Jaxpr", "append_inline", "aval_of", "derived", "jaxpr_of", "live", "pretty", "traced"]
+
+
+def new_variable(avals: dict[int, Aval], a: Aval) -> int:
+    """A variable that is not in `avals`, which it is put into."""
+    v = len(avals)
+    while v in avals:
+        v += 1
+    avals[v] = a
+    return v

@@ -15,7 +15,6 @@ from ..core.trace import Trace
 from ..core.views import Copy
 from ..transforms.simplify import simplify
 
-
 CONSTANT = 1 << 16  # elements that a constant may have to be kept
 
 

@@ -36,6 +36,7 @@ class Group(KernelStep):
     compiled: Any = None
     boxed: bool = False  # writes a box of its outputs only: see shifts.py
     bounds: dict[int, tuple[int, int]] = field(default_factory=dict)  # see Maker.bounds
+    views: dict[int, Walk] = field(default_factory=dict)  # of operands that are read through a view
 
     def look_through(self, n: int, root: int, walk: Walk) -> None:
         """Read operand n, a view, from the array it looks at."""
@@ -43,6 +44,7 @@ class Group(KernelStep):
         dims = [-1 if d < 0 or (to := walk.dims[d]) is None else to for d in nest.walks[n]]
         steps = [1 if d < 0 else walk.steps[d] for d in nest.walks[n]]
         self.ins = (*self.ins[:n], root, *self.ins[n + 1 :])
+        self.views = self.views | {n: walk}
 
         def changed(rows: tuple[Any, ...], row: Sequence[int]) -> tuple[Any, ...]:
             return (*rows[:n], tuple(row), *rows[n + 1 :])

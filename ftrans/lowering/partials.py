@@ -14,6 +14,7 @@ from dataclasses import replace
 from math import prod
 
 from ..core.aval import Aval, aval
+from ..core.jaxpr import new_variable
 from ..ops.comparison import LogicalAnd, LogicalOr
 from ..ops.pointwise import Add, Mul
 from ..ops.rounding import Maximum, Minimum
@@ -52,27 +53,18 @@ def parts_of(g: Group, avals: dict[int, Aval]) -> list[Item]:
         size = n // count
         many = cut(g.nest, count, size)
         rest = from_(g.nest, count * size) if n % count else None
-    partial = [fresh(avals, aval((count,), out.operand.dtype)) for out in g.kernel.outputs]  # type: ignore[attr-defined]
+    partial = [new_variable(avals, aval((count,), out.operand.dtype)) for out in g.kernel.outputs]  # type: ignore[attr-defined]
     made: list[Item] = [partial_group(g, many, partial, avals)]
     ends = list(g.outs)
     if rest is not None:
-        left = [fresh(avals, a) for a in g.out_avals]
-        ends = [fresh(avals, a) for a in g.out_avals]
+        left = [new_variable(avals, a) for a in g.out_avals]
+        ends = [new_variable(avals, a) for a in g.out_avals]
         made.append(replace(g, eqns=[], outs=tuple(left), nest=rest))
     for n, (v, p) in enumerate(zip(ends, partial, strict=True)):
         made.append(folding(g, n, v, p, avals))
         if rest is not None:
             made.append(joining(g, n, (v, left[n])))
     return made
-
-
-def fresh(avals: dict[int, Aval], a: Aval) -> int:
-    """A new variable."""
-    v = len(avals)
-    while v in avals:
-        v += 1
-    avals[v] = a
-    return v
 
 
 def cut(nest: Nest, count: int, size: int) -> Nest:

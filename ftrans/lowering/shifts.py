@@ -13,10 +13,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from ..core.aval import Aval, aval
-from ..core.jaxpr import Eqn
+from ..core.jaxpr import Eqn, new_variable
 from ..ops.indexing import Put
 from ..ops.structural import Concatenate, Convert
 from .group import Box, Group, Maker, Part
@@ -96,6 +95,7 @@ def write_parts(rows: list[Row], make: Maker, avals: dict[int, Aval], outs: Sequ
     for _, _, item in rows:
         for v in item.ins:
             readers[v] = readers.get(v, 0) + 1
+    steps = [row[:2] for row in rows if not isinstance(row[2], Group)]
     result: list[list[Row]] = [[row] for row in rows]
     for n, (level, number, item) in enumerate(rows):
         a = assembled(item.eqns[0], avals) if is_assembly(item, avals) else None
@@ -103,7 +103,8 @@ def write_parts(rows: list[Row], make: Maker, avals: dict[int, Aval], outs: Sequ
             continue
         w = item.outs[0]
         same = tuple(range(avals[w].ndim))
-        mine = [(box, v) for box, v, axes in a.parts if v in maker and readers[v] == 1 and axes == same and box_fits(box, avals[v])]
+        parts = [(box, v) for box, v, axes in a.parts if v in maker and v in item.ins and readers[v] == 1 and axes == same]
+        mine = in_order([(box, v, rows[maker[v]][:2]) for box, v in parts if box_fits(box, avals[v])], (level, number), steps)
         if not mine:
             continue
         for box, v in mine:
@@ -119,13 +120,13 @@ def write_parts(rows: list[Row], make: Maker, avals: dict[int, Aval], outs: Sequ
     return [row for some in result for row in some]
 
 
-def is_plain(item: Item) -> bool:
+def is_plain(item: Item) -> TypeGuard[Group]:
     """Whether an item is an elementwise kernel with one result, all of which it writes."""
     plain = isinstance(item, Group) and isinstance(item.kernel, Kernel) and not any(item.kernel.reduced)
     return plain and len(item.outs) == 1 and not item.boxed and bool(item.eqns)  # type: ignore[union-attr]
 
 
-def is_assembly(item: Item, avals: dict[int, Aval]) -> bool:
+def is_assembly(item: Item, avals: dict[int, Aval]) -> TypeGuard[Group]:
     """Whether an item puts a large array together."""
     together = isinstance(item, Group) and len(item.eqns) == 1 and isinstance(item.eqns[0].op, Concatenate | Put)
     return together and avals[item.outs[0]].size >= LEAST
@@ -136,9 +137,28 @@ def box_fits(box: tuple[Range, ...], a: Aval) -> bool:
     return a.shape == tuple([end - start for start, end in box])
 
 
-def copies(
-    a: Assembled, w: int, written: list[int], eqn: Eqn, make: Maker, avals: dict[int, Aval], zeros: Zeros
-) -> list[Group]:
+When = tuple[int, int]  # the level and number of a row
+
+
+def in_order(
+    parts: Sequence[tuple[tuple[Range, ...], int, When]], end: When, steps: Sequence[When]
+) -> list[tuple[tuple[Range, ...], int]]:
+    """Those of the parts (box, variable, when it is computed) that can be written when they are computed: in one native program
+    with the rest, which comes at the end, so no NumPy step stands between, and each after the parts that it covers."""
+    found: list[tuple[tuple[Range, ...], int, When]] = []
+    for box, v, when in parts:
+        apart = any([when < step < end for step in steps])
+        if not apart and all([other < when for under, _, other in found if overlap(box, under)]):
+            found.append((box, v, when))
+    return [(box, v) for box, v, _ in found]
+
+
+def overlap(one: tuple[Range, ...], other: tuple[Range, ...]) -> bool:
+    """Whether two boxes have an element in common."""
+    return all([max(a, c) < min(b, d) for (a, b), (c, d) in zip(one, other, strict=True)])
+
+
+def copies(a: Assembled, w: int, written: list[int], eqn: Eqn, make: Maker, avals: dict[int, Aval], zeros: Zeros) -> list[Group]:
     """The groups that copy what is left of an assembled array."""
     groups = []
     for box in boxes_of([a], avals[w].shape):
@@ -200,7 +220,7 @@ class Zeros:
         """The variable of a row of at least this length."""
         v = self.made.get((number, dtype))
         if v is None:
-            v = self.made[number, dtype] = fresh(self.avals, aval((length,), dtype))
+            v = self.made[number, dtype] = new_variable(self.avals, aval((length,), dtype))
         self.avals[v] = aval((max(length, self.avals[v].size),), dtype)
         self.first[v] = min(self.level, self.first.get(v, self.level))
         return v
@@ -209,20 +229,11 @@ class Zeros:
         """The groups that make them."""
         found: list[Row] = []
         for (number, _), v in self.made.items():
-            source = fresh(self.avals, self.avals[v])
+            source = new_variable(self.avals, self.avals[v])
             self.make.walks[source] = number, Walk((None,), (1,), ())
             copy = Eqn(Convert(self.avals[v].dtype), (source,), (v,), None)
             found.append((self.first[v], -1, self.make.group([copy], self.avals[v].shape, (), [copy])))
         return found
-
-
-def fresh(avals: dict[int, Aval], a: Aval) -> int:
-    """A new variable."""
-    v = len(avals)
-    while v in avals:
-        v += 1
-    avals[v] = a
-    return v
 
 
 def in_boxes(item: Group, arrays: dict[int, Assembled], make: Maker, avals: dict[int, Aval], zeros: Zeros) -> list[Group]:
