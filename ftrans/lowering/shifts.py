@@ -13,6 +13,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeGuard
 
 from ..core.aval import Aval, aval
 from ..core.jaxpr import Eqn, new_variable
