@@ -10,6 +10,7 @@ own) are taken to be constant.
 
 from __future__ import annotations
 
+import array
 import dis
 import functools
 import operator
@@ -226,6 +227,8 @@ class Captured:
             return
         if isinstance(value, np.ndarray):
             self.arrays.append(value)
+        elif isinstance(value, bytearray | array.array):
+            self.checks.append((functools.partial(bytes, value), bytes(value)))
         elif isinstance(value, FUNCTIONS):
             self.follow_function(value)
         elif isinstance(value, type):
@@ -342,12 +345,11 @@ class Captured:
         if isinstance(owner, type):
             bases = [vars(base) for base in owner.__mro__ if not is_library(base)]
             for name in names:
-                for k, namespace in enumerate(bases):
-                    if name in namespace:
-                        self.scopes += [(earlier, name, MISSING) for earlier in bases[:k]]
-                        self.scopes.append((namespace, name, namespace[name]))
-                        self.queue.append(namespace[name])
-                        break
+                last = max([k for k, namespace in enumerate(bases) if name in namespace], default=-1)
+                for namespace in bases[: last + 1]:  # those behind the first one too: super() finds them
+                    value = namespace.get(name, MISSING)
+                    self.scopes.append((namespace, name, value))
+                    self.queue.append(value)
             return
         own = getattr(owner, "__dict__", None)
         for name in names:
