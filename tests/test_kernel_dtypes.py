@@ -19,8 +19,8 @@ from ftrans.core.bind import bind
 from ftrans.core.primitive import Primitive, registry
 from ftrans.errors import DtypeError
 from ftrans.lowering.builder import COMPLEX, PART, Text, TextBuilder
-from ftrans.lowering.fuse import lowers
 from ftrans.lowering.loops import ITEMSIZE
+from ftrans.lowering.planner import lowers
 from ftrans.ops.pointwise import Pointwise, add
 
 assert ftrans.nn  # its primitives are known once it is imported

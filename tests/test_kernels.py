@@ -9,7 +9,7 @@ import pytest
 from call_kernel import call, program
 
 from ftrans.backends.numba import fold, ir, layout, service, vecmath
-from ftrans.backends.numba.runtime import Program
+from ftrans.backends.numba.columns import Program
 from ftrans.lowering.builder import PREDICATES
 from ftrans.lowering.loops import Instr, Kernel, Operand, Output, print_loops
 

@@ -393,10 +393,8 @@ def items_of(container: Any) -> tuple[Any, ...]:
 
 def contents_of(x: np.ndarray[Any, Any]) -> Any:
     """The shape, dtype and contents of an array; of a large one, a sample of its contents."""
-    if x.dtype.hasobject:
-        return None
     part = x if x.size <= SAMPLE else x.flat[:: x.size // SAMPLE]
-    return (x.shape, str(x.dtype), part.tobytes())
+    return (x.shape, str(x.dtype), tuple(part.flat) if x.dtype.hasobject else part.tobytes())
 
 
 def cell_contents(cell: Any) -> Any:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..backends.numba import layout, tables
-from ..backends.numba.runtime import Call, Make, Take
+from ..backends.numba.columns import Call, Make, Take
 from ..config import changes
 from ..core.jaxpr import Jaxpr
 from ..lowering.expand import expanded

@@ -1,13 +1,11 @@
 """Run whole programs in compiled code: what a program is as tables of numbers, and the functions that carry them out.
 
-    ftrans_list(self, list)                a builtin: run a segment on the list of a tape's slots
-    ftrans_call(self, args, n, kwnames)    a builtin: a call from Python to Python: take arguments apart, run, build the result
     ftrans_execute(program, objects)       check inputs, allocate outputs, run the steps
     ftrans_run, ftrans_worker              one run of steps, by blocks along an axis, on several threads
     ftrans_step(step, ...)                 one kernel: fill in its sizes and arguments, call it
 
 Signatures are data, not code: these functions are compiled once and stored. tables.py makes the tables; the names of
-their columns are here. A number is an int64; addresses are of memory that the program's Python object keeps alive.
+their columns stand in columns.py. A number is an int64; addresses are of memory that the program's Python object keeps alive.
 
 Temporaries live in an arena that the process keeps and a running program takes away (others then make their own), so any number of
 threads can run programs, and a fork finds nothing half done. Threads are started for one run and joined at its end (20 µs): no
@@ -17,181 +15,23 @@ pool is shared, so that neither forks nor nested calls nor other pools can block
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 
-from .asm import Function, Module
+from . import calls
+from .asm import Module
+from .columns import ANY, UNSIGNED, Input, Kind, Made, Operand, Output, Program, Run, Status, Step, Where
 from .layout import DATA, DESCR, DIMS, FLAGS, HEAD, ITEMSIZE, KIND, NDIM, STRIDES
+from .machine import Code
 
-ANY = -(2**63)
-UNSIGNED = -2  # no other bound is negative
 CONTIGUOUS, ALIGNED, WRITEABLE = 0x1, 0x100, 0x400
 PTHREADS = sys.platform != "win32"  # elsewhere a run is one thread's
 STACK_BYTES = 16384  # an arena of at most so many bytes lies on the stack
 
 
-class Program:
-    """A program's table."""
-
-    NDARRAY, INPUTS, INPUT_ROWS, VALUES, VALUE_ROWS, OUTPUTS, OUTPUT_ROWS, RUNS, RUN_ROWS, ARENA, RELEASE, INT, BOOL, TRUE = range(
-        14
-    )
-    FALSE, EMPTY, SCALAR, BLAS_GET, BLAS_SET = range(14, 19)
-    SIZE = 19
-
-
-class Kind:
-    """What an input is: an array of exactly the row's descriptor and dimensions; a scalar or a 0-d array; an array that the program
-    overwrites, so it can be written and shares memory with no other input."""
-
-    ARRAY, SCALAR, OWNED = range(3)
-
-
-class Input:
-    """A row for each input.
-
-    TYPE: the class the object must have, or 0. REQUIRED: 0, or the address of a stride for each dimension that it must have (or ANY)
-    where it is not C-contiguous; 1 where it must be C-contiguous. LOW, HIGH: between which a Python int must be;
-    HIGH is UNSIGNED for one that must be a uint64.
-    """
-
-    KIND, TYPE, DESCR, NDIM, DIMS, REQUIRED, LOW, HIGH = range(8)
-    SIZE = 8
-
-
-class Where:
-    """Where a value that is no input lies (a row of WHERE, NUMBER, STRIDES): output NUMBER, the arena, or where another value does."""
-
-    OUTPUT, ARENA, VALUE = range(3)
-
-
-class Output:
-    """A row for each output. KIND: see `Made`. NUMBER: the output that is the same object."""
-
-    KIND, DESCR, NDIM, DIMS, NUMBER = range(5)
-    SIZE = 5
-
-
-class Made:
-    """What kind of object an output is."""
-
-    ARRAY, SCALAR, FLOAT, INT, BOOL, COMPLEX, SAME = range(7)
-
-
-class Run:
-    """A run of steps. CHUNKS 0: a guard, of VALUE whose BYTES must be EXPECTED. Else the extent is walked in chunks."""
-
-    STEPS, STEP_ROWS, CHUNKS, CHUNK, EXTENT, THREADS, SCRATCH, SCRATCH_BYTES, LOCALS, LOCAL_ROWS = range(10)
-    SIZE = 10
-    VALUE, BYTES, EXPECTED = 0, 1, 3
-
-
-class Step:
-    """A kernel call. AXIS: the loop axis that is split, or -1; UNIT: its iterations for each of the run's extent."""
-
-    KERNEL, AXES, OPERANDS, SIZES, ROWS, AXIS, UNIT = range(7)
-    SIZE = 7
-
-
-class Operand:
-    """A row of a step's operand: then for each loop axis the dimension it walks or -1, then for each the factor of the stride, then
-    STARTS pairs of dimension and index at which it starts. MOVES: whether a block starts where the split axis is."""
-
-    VALUE, STARTS, MOVES = range(3)
-    SIZE = 3
-
-
-class Call:
-    """A call's table."""
-
-    PROGRAM, ARGS, TAKES, TAKE_ROWS, OBJECTS, LEAVES, LEAF_ROWS, SCOPES, SCOPE_ROWS, WORDS, WORD_ROWS, MAKES, MAKE_ROWS = range(13)
-    TUPLE, LIST, DICT, NONE, INT, REFUSAL, NAMES, NAME_ROWS = range(13, 21)
-    SIZE = 21
-
-
-class Take:
-    """How an object is taken apart (a row of OP, OBJECT, NUMBER, EXTRA): a container of so many items (a dict: at these keys), an int
-    of this value, or just this object."""
-
-    TUPLE, LIST, DICT, INT, IS = range(5)
-
-
-class Make:
-    """How the result is built (a row of OP, NUMBER, EXTRA): push an output, or a container of the last ones, or None."""
-
-    LEAF, TUPLE, LIST, DICT, NONE = range(5)
-
-
-class Status:
-    """What ftrans_execute says."""
-
-    MISFIT, DONE, GUARD, ERROR = range(4)
-
-
-class Code(Function):
-    """A function with what these need: words of tables, fields of objects, exits."""
-
-    def __init__(self, returns: str, name: str, parameters: str, attributes: str = "") -> None:
-        super().__init__(returns, name, parameters, attributes)
-        self.returns = returns
-
-    def ret(self, value: str = "") -> None:
-        self.do(f"ret {self.returns} {value}")
-
-    def word(self, table: str, number: int | str, type_: str = "i64") -> str:
-        """table[number]."""
-        return self.load(type_, self.element("i64", table, number))
-
-    def field(self, obj: str, offset: int, type_: str = "i64") -> str:
-        """The field of an object at this offset."""
-        return self.load(type_, self.element("i8", obj, offset))
-
-    def at(self, table: str, number: int | str, type_: str = "ptr") -> str:
-        """items[number] of a C array."""
-        return self.load(type_, self.element(type_, table, number))
-
-    def is_(self, x: str, y: str | int, type_: str = "i64") -> str:
-        return self.let(f"icmp eq {type_} {x}, {y}")
-
-    def array(self, type_: str, count: str) -> str:
-        """Memory of this call for a number of elements known now."""
-        return self.let(f"alloca {type_}, i64 {count}, align 16")
-
-    def either(self, condition: str, type_: str, x: str, y: str) -> str:
-        return self.let(f"select i1 {condition}, {type_} {x}, {type_} {y}")
-
-    def plus(self, *values: str | int) -> str:
-        total = str(values[0])
-        for x in values[1:]:
-            total = self.let(f"add i64 {total}, {x}")
-        return total
-
-    def times(self, x: str, y: str | int) -> str:
-        return self.let(f"mul i64 {x}, {y}")
-
-    def row(self, table: str, number: str, size: int) -> str:
-        """The address of a row."""
-        return self.element("i64", table, self.times(number, size))
-
-
 def functions() -> str:
     """All functions as one module's text."""
     module = Module()
-    for make in (
-        step,
-        worker,
-        run,
-        arena_take,
-        arena_give,
-        check_input,
-        extent,
-        finish_output,
-        execute,
-        by_list,
-        take,
-        make_result,
-        call,
-        set_threads,
-    ):
+    inside = (step, worker, run, set_threads, arena_take, arena_give, check_input, extent, finish_output, execute)
+    for make in (*inside, calls.by_list, calls.take, calls.make_result, calls.call):
         function = make()
         module.add_function(function.name, function)
     return "\n".join(["@ftrans_arena = internal global ptr null", "@ftrans_threads = global i64 1", module.text()])
@@ -647,167 +487,3 @@ def finish_outputs(f: Code, outputs: str, results: str, memory: str) -> None:
             made = f.let(f"call ptr @ftrans_finish_output(ptr %p, ptr {row}, ptr {value}, ptr {results})")
             f.stop_unless(f.let(f"icmp ne ptr {made}, null"), "failed")
             f.store("ptr", made, place)
-
-
-# ---- from Python -----------------------------------------------------------------------------------------------------
-
-
-def by_list() -> Code:
-    """The builtin for tapes: self is an int64 array [program, slot of each input, slot of each output]. True when done, False when an
-    input does not fit, and nothing has been done."""
-    f = Code("ptr", "ftrans_list", "ptr %self, ptr %list")
-    table, items = f.field("%self", DATA, "ptr"), f.field("%list", HEAD + 8, "ptr")
-    p = f.word(table, 0, "ptr")
-    inputs, outputs = f.word(p, Program.INPUTS), f.word(p, Program.OUTPUTS)
-    total = f.plus(inputs, outputs)
-    objects = f.array("ptr", total)
-    with f.loop(inputs) as k:
-        f.store("ptr", f.at(items, f.word(table, f.plus(k, 1))), f.element("ptr", objects, k))
-    status = f.let(f"call i64 @ftrans_execute(ptr {p}, ptr {objects})")
-    with f.when(f.is_(status, int(Status.ERROR))):
-        f.ret("null")
-        f.label("unreached")
-    done = f.is_(status, int(Status.DONE))
-    with f.when(done), f.loop(outputs) as k:
-        n = f.plus(inputs, k)
-        place = f.element("ptr", items, f.word(table, f.plus(n, 1)))
-        old = f.load("ptr", place)
-        f.store("ptr", f.at(objects, n), place)
-        f.call("void", "Py_DecRef", f"ptr {old}")
-    answer = f.either(done, "ptr", f.word(p, Program.TRUE, "ptr"), f.word(p, Program.FALSE, "ptr"))
-    f.call("void", "Py_IncRef", f"ptr {answer}")
-    f.ret(answer)
-    return f
-
-
-def take() -> Code:
-    """Take the arguments apart into the table of objects, and check the state that was captured. False: something is different."""
-    f = Code("i1", "ftrans_take", "ptr %t, ptr %objects, i64 %args")
-    rows, end = f.word("%t", Call.TAKE_ROWS, "ptr"), f.alloca("i64")
-    f.store("i64", "%args", end)
-    with f.loop(f.word("%t", Call.TAKES)) as n:
-        row = f.row(rows, n, 4)
-        op, obj, number, extra = f.word(row, 0), f.at("%objects", f.word(row, 1)), f.word(row, 2), f.word(row, 3, "ptr")
-        type_, k = f.field(obj, KIND, "ptr"), f.load("i64", end)
-        with f.when(f.is_(op, int(Take.IS))):
-            f.stop_unless(f.is_(obj, extra, "ptr"), "no")
-        with f.when(f.is_(op, int(Take.INT))):
-            f.stop_unless(f.is_(type_, f.word("%t", Call.INT, "ptr"), "ptr"), "no")
-            overflow = f.alloca("i32")
-            value = f.call("i64", "PyLong_AsLongLongAndOverflow", f"ptr {obj}", f"ptr {overflow}")
-            f.stop_unless(f.is_(f.load("i32", overflow), 0, "i32"), "no")
-            f.stop_unless(f.is_(value, number), "no")
-        for which, owner in ((Take.TUPLE, Call.TUPLE), (Take.LIST, Call.LIST)):
-            with f.when(f.is_(op, int(which))):
-                f.stop_unless(f.is_(type_, f.word("%t", owner, "ptr"), "ptr"), "no")
-                f.stop_unless(f.is_(f.field(obj, HEAD), number), "no")
-                items = f.element("i8", obj, HEAD + 8) if which is Take.TUPLE else f.field(obj, HEAD + 8, "ptr")
-                with f.loop(number) as j:
-                    f.store("ptr", f.at(items, j), f.element("ptr", "%objects", f.plus(k, j)))
-                f.store("i64", f.plus(k, number), end)
-        with f.when(f.is_(op, int(Take.DICT))):
-            f.stop_unless(f.is_(type_, f.word("%t", Call.DICT, "ptr"), "ptr"), "no")
-            f.stop_unless(f.is_(f.call("i64", "PyDict_Size", f"ptr {obj}"), number), "no")
-            with f.loop(number) as j:
-                found = f.call("ptr", "PyDict_GetItemWithError", f"ptr {obj}", f"ptr {f.at(extra, j)}")
-                f.stop_unless(f.let(f"icmp ne ptr {found}, null"), "no")
-                f.store("ptr", found, f.element("ptr", "%objects", f.plus(k, j)))
-            f.store("i64", f.plus(k, number), end)
-    scopes, words = f.word("%t", Call.SCOPE_ROWS, "ptr"), f.word("%t", Call.WORD_ROWS, "ptr")
-    with f.loop(f.word("%t", Call.WORDS)) as n:
-        row = f.row(words, n, 2)
-        f.stop_unless(f.is_(f.load("i64", f.word(row, 0, "ptr")), f.word(row, 1)), "no")
-    with f.loop(f.word("%t", Call.SCOPES)) as n:
-        row = f.row(scopes, n, 3)
-        found = f.call("ptr", "PyDict_GetItemWithError", *[f"ptr {f.word(row, k, 'ptr')}" for k in (0, 1)])
-        f.stop_unless(f.is_(found, f.word(row, 2, "ptr"), "ptr"), "no")
-    f.ret("true")
-    f.label("no")
-    f.ret("false")
-    return f
-
-
-def make_result() -> Code:
-    """Build the result from the outputs, which it takes over; null with an exception set if that fails."""
-    f = Code("ptr", "ftrans_make", "ptr %t, ptr %results")
-    rows, count = f.word("%t", Call.MAKE_ROWS, "ptr"), f.word("%t", Call.MAKES)
-    stack, top = f.array("ptr", count), f.alloca("i64")
-    f.store("i64", "0", top)
-    with f.loop(count) as n:
-        row = f.row(rows, n, 3)
-        op, number, extra, height = f.word(row, 0), f.word(row, 1), f.word(row, 2, "ptr"), f.load("i64", top)
-        first = f.let(f"sub i64 {height}, {f.either(f.is_(op, int(Make.LEAF)), 'i64', '0', number)}")
-        parts, place = f.element("ptr", stack, first), f.element("ptr", stack, first)
-        f.store("i64", f.plus(first, 1), top)
-        with f.when(f.is_(op, int(Make.LEAF))):
-            f.store("ptr", f.at("%results", number), place)
-        with f.when(f.is_(op, int(Make.NONE))):
-            none = f.word("%t", Call.NONE, "ptr")
-            f.call("void", "Py_IncRef", f"ptr {none}")
-            f.store("ptr", none, place)
-        for which, name in ((Make.TUPLE, "PyTuple_New"), (Make.LIST, "PyList_New")):
-            with f.when(f.is_(op, int(which))):
-                made = f.call("ptr", name, f"i64 {number}")
-                f.stop_unless(f.let(f"icmp ne ptr {made}, null"), "failed")
-                items = f.element("i8", made, HEAD + 8) if which is Make.TUPLE else f.field(made, HEAD + 8, "ptr")
-                with f.loop(number) as k:
-                    f.store("ptr", f.at(parts, k), f.element("ptr", items, k))
-                f.store("ptr", made, place)
-        with f.when(f.is_(op, int(Make.DICT))):
-            made = f.call("ptr", "PyDict_New")
-            f.stop_unless(f.let(f"icmp ne ptr {made}, null"), "failed")
-            with f.loop(number) as k:
-                part = f.at(parts, k)
-                failed = f.call("i32", "PyDict_SetItem", f"ptr {made}", f"ptr {f.at(extra, k)}", f"ptr {part}")
-                f.stop_unless(f.is_(failed, 0, "i32"), "failed")
-                f.call("void", "Py_DecRef", f"ptr {part}")
-            f.store("ptr", made, place)
-    f.ret(f.load("ptr", stack))
-    f.label("failed")
-    f.ret("null")
-    return f
-
-
-def call() -> Code:
-    """The builtin for whole calls: self is a call's table as int64 array. The result, or REFUSAL where anything is not as the table says."""
-    f = Code("ptr", "ftrans_call", "ptr %self, ptr %args, i64 %n, ptr %names")
-    t = f.field("%self", DATA, "ptr")
-    named, total, wanted = f.alloca("i64"), f.word(t, Call.ARGS), f.word(t, Call.NAMES)
-    f.store("i64", "0", named)
-    with f.when(f.let("icmp ne ptr %names, null")):
-        f.store("i64", f.field("%names", HEAD), named)
-    f.stop_unless(f.is_(f.load("i64", named), wanted), "no")
-    f.stop_unless(f.is_(f.plus("%n", wanted), total), "no")
-    with f.loop(wanted) as k:
-        name = f.at(f.element("i8", "%names", HEAD + 8), k)
-        f.stop_unless(f.is_(name, f.at(f.word(t, Call.NAME_ROWS, "ptr"), k), "ptr"), "no")
-    objects = f.array("ptr", f.word(t, Call.OBJECTS))
-    with f.loop(total) as k:
-        f.store("ptr", f.at("%args", k), f.element("ptr", objects, k))
-    f.stop_unless(f.let(f"call i1 @ftrans_take(ptr {t}, ptr {objects}, i64 {total})"), "no")
-    p = f.word(t, Call.PROGRAM, "ptr")
-    inputs, leaves = f.word(p, Program.INPUTS), f.word(t, Call.LEAF_ROWS, "ptr")
-    given = f.array("ptr", f.plus(inputs, f.word(p, Program.OUTPUTS)))
-    with f.loop(f.word(t, Call.LEAVES)) as k:
-        f.store("ptr", f.at(objects, f.word(leaves, k)), f.element("ptr", given, k))
-    with f.loop(f.let(f"sub i64 {inputs}, {f.word(t, Call.LEAVES)}")) as k:  # constants: their addresses stand behind the leaves
-        n = f.plus(k, f.word(t, Call.LEAVES))
-        f.store("ptr", f.at(leaves, n), f.element("ptr", given, n))
-    status = f.let(f"call i64 @ftrans_execute(ptr {p}, ptr {given})")
-    with f.when(f.is_(status, int(Status.DONE))):
-        f.ret(f.let(f"call ptr @ftrans_make(ptr {t}, ptr {f.element('ptr', given, inputs)})"))
-        f.label("unreached")
-    with f.when(f.is_(status, int(Status.ERROR))):
-        f.ret("null")
-        f.label("unreached2")
-    f.branch("no")
-    f.label("no")
-    refusal = f.word(t, Call.REFUSAL, "ptr")
-    f.call("void", "Py_IncRef", f"ptr {refusal}")
-    f.ret(refusal)
-    return f
-
-
-def words(*parts: Sequence[int]) -> list[int]:
-    """The numbers of rows, one behind the other."""
-    return [number for part in parts for number in part]

@@ -19,7 +19,7 @@ from ...lowering.group import Group
 from ...lowering.segment import Place, Segment
 from ...lowering.tape import RefusedError
 from . import blas, layout
-from .runtime import ANY, UNSIGNED, Kind, Made, Program, Run, Where
+from .columns import ANY, UNSIGNED, Kind, Made, Program, Run, Where
 
 RELEASE = 50e-6  # seconds of work from which on the GIL is released
 INPUT = Place("in", 0)
@@ -165,7 +165,7 @@ class Native:
             return [self.number[run.guard], self.segment.avals[run.guard].dtype.itemsize, 0, 0, *[0] * (Run.SIZE - 4)]
         steps = [self.step(g, axis, unit, run.chunks > 1) for g, axis, unit in run.steps]
         made = {v for g, _, _ in run.steps for v in g.outs}
-        places = [(v, self.owner(v)) for v, p in self.segment.places.items() if v in made or p.where == "as" and p.number in made]
+        places = [(v, self.owner(v)) for v, p in self.segment.places.items() if v in made or (p.where == "as" and p.number in made)]
         local = [(self.number[v], place.number) for v, place in places if place.where == "local"]
         return [
             len(steps), self.rows(steps), run.chunks, run.chunk, run.extent, run.threads,
