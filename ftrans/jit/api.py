@@ -471,9 +471,9 @@ def jit(
         the function is traced anew for each value. Python ints are static by themselves until they change.
     compile: "hot" (the default) runs NumPy until compiled code pays for itself, "now" compiles at the first call, "never" only
         traces. None takes `ft.config.jit`.
-    donate_argnums, donate_argnames: arguments whose arrays compiled code may overwrite with results of the same shape and dtype, which
-        saves memory: do not use them after the call. An array is left alone where it is read-only, not contiguous, or shares memory
-        with another argument.
+    donate_argnums, donate_argnames: arguments whose arrays compiled code may overwrite with results of the same shape and dtype,
+        which saves memory: do not use them after the call. An array is left alone where it is read-only, not contiguous, or shares
+        memory with another argument.
 
     Python that depends on values (`if x > 0`, `while err > tol`, `int(n)`) works: each outcome is traced once. Prints and
     appends happen when the function is traced, not at later calls. Captured arrays are read at every call, and captured

@@ -1,4 +1,4 @@
-"""A warm call as one builtin: `direct(*args)` takes the arguments apart, checks everything a trace depends on, runs, builds the result.
+"""A warm call as one builtin: `direct(*args)` takes arguments apart, checks all that a trace depends on, runs, builds the result.
 
     direct = make(variant, tree, values)      # None where something is not plain enough; the general way serves such calls
     direct(*args, **kwargs)                   # the result, or NotImplemented where anything differs from what the table says
@@ -38,8 +38,10 @@ class NotPlain(Exception):
 
 
 def make(variant: Any, tree: TreeDef, values: Sequence[Any], fixed: dict[int, Any]) -> Callable[..., Any] | None:
-    """The builtin for calls like this one, of a variant whose program is compiled; `values` are the call's leaves, `fixed` those that
-    are part of the signature by value."""
+    """The builtin for calls like this one, of a variant whose program is compiled.
+
+    values: the call's leaves. fixed: those that are part of the signature by value.
+    """
     j, program = expanded(variant.jaxpr), variant.programs.hot
     if len(program.eqns) != 1 or not isinstance(program.eqns[0], Segment) or variant.written or variant.guards:
         return None
@@ -77,8 +79,10 @@ class Builder:
         for field, number in {
             Call.PROGRAM: native.address, Call.ARGS: len(positional.subtrees) + len(names), Call.TAKES: len(self.takes),
             Call.TAKE_ROWS: native.rows(self.takes), Call.OBJECTS: self.objects, Call.LEAVES: len(self.leaves),
-            Call.LEAF_ROWS: native.words([*self.leaves, *map(id, constants)]), Call.SCOPES: len(scopes), Call.SCOPE_ROWS: native.rows(scopes),
-            Call.WORDS: len(words), Call.WORD_ROWS: native.rows(words), Call.MAKES: len(self.makes), Call.MAKE_ROWS: native.rows(self.makes),
+            Call.LEAF_ROWS: native.words([*self.leaves, *map(id, constants)]),
+            Call.SCOPES: len(scopes), Call.SCOPE_ROWS: native.rows(scopes),
+            Call.WORDS: len(words), Call.WORD_ROWS: native.rows(words),
+            Call.MAKES: len(self.makes), Call.MAKE_ROWS: native.rows(self.makes),
             Call.TUPLE: id(tuple), Call.LIST: id(list), Call.DICT: id(dict), Call.NONE: id(None), Call.INT: id(int),
             Call.REFUSAL: id(REFUSED), Call.NAMES: len(names), Call.NAME_ROWS: native.words(list(map(id, names))),
         }.items():  # fmt: skip

@@ -131,8 +131,10 @@ def realise(plan: Plan, backend: Any) -> list[Item]:
 
 
 def shares(item: Item, members: Sequence[Item], wanted: set[int]) -> bool:
-    """Whether an array by another shape cannot be that in a segment: others read it, and its memory is given to the segment or read by
-    others too; or there is nothing but such arrays."""
+    """Whether an array by another shape cannot be that in a segment.
+
+    Others read it, and its memory is given to the segment or read by others too; or there is nothing but such arrays.
+    """
     if not isinstance(item, Renamed):
         return False
     memory: dict[int, int] = {}

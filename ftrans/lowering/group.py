@@ -100,7 +100,7 @@ def operand_names(op: Primitive, avals: tuple[Aval, ...]) -> tuple[str, ...]:
 
 
 class Part(NamedTuple):
-    """What an operand is in a box: the array that is read and how; `moves`: counted from the beginning of the operand, else of the box."""
+    """What an operand is in a box: the array that is read, and how; `moves`: counted from where the operand begins, not the box."""
 
     root: int
     walk: Walk

@@ -119,7 +119,7 @@ class Code:
 
     @property
     def coarse(self) -> tuple[int, ...]:
-        """The loop axes along which small blocks cost more: of a product of matrices, which prepares the other one for each block."""
+        """The loop axes along which small blocks cost more: a product of matrices prepares the other one for each block."""
         return ()
 
     @property

@@ -20,8 +20,8 @@ Dims = tuple[int | None, ...]  # for every axis of the iteration space the opera
 
 
 class Walk(NamedTuple):
-    """How a view walks the array it looks at: for each axis of the view the array's axis or None, and the step along it; for each axis
-    of the array the index at which it starts."""
+    """How a view walks the array it looks at: for each axis of the view the array's axis or None, and the step along it; for each
+    axis of the array the index at which it starts."""
 
     dims: Dims
     steps: tuple[int, ...]

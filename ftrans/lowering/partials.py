@@ -1,8 +1,8 @@
 """Split large reductions to single numbers into parts, so that threads can share them: `split(items, avals)`.
 
-A reduction over everything has no axis along which results are independent. Here its outermost loop (or the only one, cut into PARTS)
-becomes one that gives a partial result each, and a second kernel folds those. What is split and how depends on sizes alone, so
-the result is the same with any number of threads.
+A reduction over everything has no axis along which results are independent. Here its outermost loop (or the only one, cut into
+PARTS) becomes one that gives a partial result each, and a second kernel folds those. What is split and how depends on sizes
+alone, so the result is the same with any number of threads.
 
 Precondition: a plan. Postcondition: the same values up to the order in which floats are added.
 """

@@ -32,7 +32,7 @@ CHUNKS = 16  # blocks for each run with threads at least, if its extent allows: 
 
 @dataclass
 class Place:
-    """Where a value lies: "out" (output number), "arena" (offset), "local" (offset in a block's scratch) or "as" (another variable)."""
+    """Where a value lies: "out" (output number), "arena" (offset), "local" (offset in a block's scratch), "as" (a variable)."""
 
     where: str
     number: int
@@ -165,7 +165,7 @@ class Segment(KernelStep):
         self.places |= {v: Place("as", r) for v, r in root.items() if r != v and v not in self.ins}
 
     def storages(self) -> dict[int, int]:
-        """For each variable the one whose memory it is in: results that overwrite an operand are there, an output owns its memory."""
+        """For each variable the one whose memory it is in: results that overwrite an operand are there; an output owns its own."""
         root: dict[int, int] = {v: v for g in self.groups for v in g.outs}
         for g in self.groups:
             for v, n in zip(g.outs, g.kernel.inplace, strict=True):
@@ -196,7 +196,7 @@ class Segment(KernelStep):
         return max(1, a.size * a.dtype.itemsize)
 
     def local(self, root: dict[int, int], first: dict[int, int], last: dict[int, int], given: set[int]) -> dict[int, int]:
-        """Values of which a run needs one block at a time, with their offsets: made and read in it, and split along their first axis."""
+        """Values of which a run needs one block at a time, with offsets: made and read in it, and split along their first axis."""
         found: dict[int, int] = {}
         for n, run in enumerate(self.runs):
             if run.chunks < 2:

@@ -1,7 +1,7 @@
 """Read shifted, padded and joined arrays where they are, instead of making them: `fold_shifts(rows, make, avals, outs)`.
 
-A roll, a pad, the gradient of a slice are arrays put together of parts: of other arrays, or of zeros. An elementwise kernel that reads
-such an array is run on boxes, in each of which the array is one of its parts; the kernel is the same for all boxes, as only
+A roll, a pad, the gradient of a slice are arrays put together of parts: of other arrays, or of zeros. An elementwise kernel that
+reads such an array is run on boxes, in each of which the array is one of its parts; the kernel is the same for all boxes, as only
 addresses and sizes differ. The array itself is made only if something else reads it.
 
 Precondition: a plan's rows (level, number, item). Postcondition: the same values, element by element. Several groups then write

@@ -39,7 +39,7 @@ class GuardFailure(Exception):
 
 
 class RefusedError(Exception):
-    """Compiled code found that it cannot do this: an index out of bounds. NumPy steps tell what is wrong. Internal: tiers catch it."""
+    """Compiled code cannot do this: an index is out of bounds. NumPy steps tell what is wrong. Internal: tiers catch it."""
 
 
 class KernelStep:

@@ -14,8 +14,10 @@ from .machine import Code
 
 
 def by_list() -> Code:
-    """The builtin for tapes: self is an int64 array [program, slot of each input, slot of each output]. True when done, False when an
-    input does not fit, and nothing has been done."""
+    """The builtin for tapes: self is an int64 array [program, slot of each input, slot of each output].
+
+    True when done; False when an input does not fit, and nothing has been done.
+    """
     f = Code("ptr", "ftrans_list", "ptr %self, ptr %list")
     table, items = f.field("%self", DATA, "ptr"), f.field("%list", HEAD + 8, "ptr")
     p = f.word(table, 0, "ptr")
@@ -130,7 +132,10 @@ def make_result() -> Code:
 
 
 def call() -> Code:
-    """The builtin for whole calls: self is a call's table as int64 array. The result, or REFUSAL where anything is not as the table says."""
+    """The builtin for whole calls: self is a call's table as int64 array.
+
+    The result, or REFUSAL where anything is not as the table says.
+    """
     f = Code("ptr", "ftrans_call", "ptr %self, ptr %args, i64 %n, ptr %names")
     t = f.field("%self", DATA, "ptr")
     named, total, wanted = f.alloca("i64"), f.word(t, Call.ARGS), f.word(t, Call.NAMES)

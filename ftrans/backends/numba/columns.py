@@ -29,8 +29,8 @@ class Kind:
 class Input:
     """A row for each input.
 
-    TYPE: the class the object must have, or 0. REQUIRED: 0, or the address of a stride for each dimension that it must have (or ANY)
-    where it is not C-contiguous; 1 where it must be C-contiguous. LOW, HIGH: between which a Python int must be;
+    TYPE: the class the object must have, or 0. REQUIRED: 0, or the address of a stride for each dimension that it must have
+    (or ANY) where it is not C-contiguous; 1 where it must be C-contiguous. LOW, HIGH: between which a Python int must be;
     HIGH is UNSIGNED for one that must be a uint64.
     """
 
@@ -39,7 +39,7 @@ class Input:
 
 
 class Where:
-    """Where a value that is no input lies (a row of WHERE, NUMBER, STRIDES): output NUMBER, the arena, or where another value does."""
+    """Where a value that is no input lies (a row of WHERE, NUMBER, STRIDES): output NUMBER, the arena, or where another is."""
 
     OUTPUT, ARENA, VALUE = range(3)
 
@@ -89,8 +89,8 @@ class Call:
 
 
 class Take:
-    """How an object is taken apart (a row of OP, OBJECT, NUMBER, EXTRA): a container of so many items (a dict: at these keys), an int
-    of this value, or just this object."""
+    """How an object is taken apart (a row of OP, OBJECT, NUMBER, EXTRA): a container of so many items (a dict: at these keys),
+    an int of this value, or just this object."""
 
     TUPLE, LIST, DICT, INT, IS = range(5)
 

@@ -74,7 +74,7 @@ def at(address: int) -> int:
 
 
 def function_words(fun: types.FunctionType) -> list[tuple[int, int]]:
-    """(address, contents) of the fields of a function that hold its code, defaults and keyword defaults; [] where they are not known."""
+    """(address, contents) of the fields of a function that hold its code, defaults and keyword defaults; [] if not known."""
     offsets = _function_offsets()
     return [(id(fun) + k, at(id(fun) + k)) for k in offsets]
 

@@ -9,7 +9,7 @@ their columns stand in columns.py. A number is an int64; addresses are of memory
 
 Temporaries live in an arena that the process keeps and a running program takes away (others then make their own), so any number of
 threads can run programs, and a fork finds nothing half done. Threads are started for one run and joined at its end (20 µs): no
-pool is shared, so that neither forks nor nested calls nor other pools can block it. Which thread computes a block does not change it.
+pool is shared, so neither forks nor nested calls nor other pools can block it. It does not matter which thread computes a block.
 """
 
 from __future__ import annotations
@@ -371,7 +371,7 @@ def execute() -> Code:
 def one_blas_thread(f: Code) -> str:
     """Let BLAS use one thread, as programs have their own; gives where the number it had is kept, or 1.
 
-    Threads of BLAS wait for each other by turning in circles: where others want the cores too, that made a product of 0.2 ms take 30.
+    Threads of BLAS wait for each other by turning in circles: where others want the cores too, a product of 0.2 ms took 30.
     """
     kept = f.alloca("i32")
     f.store("i32", "1", kept)

@@ -44,8 +44,8 @@ class Native:
     """The program of a segment as tables. `keep` holds what their addresses point to.
 
     wanted: the outputs a caller gets, in order and perhaps repeated; the segment's own by default.
-    scalars: make outputs without dimensions NumPy scalars, or Python numbers where they are weak, as a caller is to see them; a tape
-        keeps them as arrays. types: the exact class of each scalar input, for callers that have not looked at it.
+    scalars: make outputs without dimensions NumPy scalars, or Python numbers where they are weak, as a caller is to see them; a
+        tape keeps them as arrays. types: the exact class of each scalar input, for callers that have not looked at it.
     """
 
     def __init__(
@@ -76,7 +76,8 @@ class Native:
         for field, number in {
             Program.NDARRAY: id(np.ndarray), Program.INPUTS: len(inputs), Program.INPUT_ROWS: self.rows(inputs),
             Program.VALUES: len(self.number), Program.VALUE_ROWS: self.rows(values),
-            Program.OUTPUTS: len(outputs), Program.OUTPUT_ROWS: self.rows(outputs), Program.RUNS: len(runs), Program.RUN_ROWS: self.rows(runs),
+            Program.OUTPUTS: len(outputs), Program.OUTPUT_ROWS: self.rows(outputs),
+            Program.RUNS: len(runs), Program.RUN_ROWS: self.rows(runs),
             Program.ARENA: segment.arena, Program.RELEASE: release, Program.INT: id(int), Program.BOOL: id(bool),
             Program.TRUE: id(True), Program.FALSE: id(False), Program.EMPTY: empty, Program.SCALAR: scalar,
             Program.BLAS_GET: blas_get, Program.BLAS_SET: blas_set,
