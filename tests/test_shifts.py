@@ -1,4 +1,4 @@
-"""Arrays put together of shifted parts are read where they are: the same values as NumPy, and their gradients, without making them."""
+"""Arrays put together of shifted parts are read where they are: the values of NumPy, and gradients, without making them."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ own) are taken to be constant.
 from __future__ import annotations
 
 import array
+import contextvars
 import dis
 import functools
 import operator
@@ -229,6 +230,8 @@ class Captured:
             self.arrays.append(value)
         elif isinstance(value, bytearray | array.array):
             self.checks.append((functools.partial(bytes, value), bytes(value)))
+        elif isinstance(value, contextvars.ContextVar):
+            self.check(functools.partial(value.get, MISSING))
         elif isinstance(value, FUNCTIONS):
             self.follow_function(value)
         elif isinstance(value, type):

@@ -99,7 +99,9 @@ def write_parts(rows: list[Row], make: Maker, avals: dict[int, Aval], outs: Sequ
     steps = [row[:2] for row in rows if not isinstance(row[2], Group)]
     result: list[list[Row]] = [[row] for row in rows]
     for n, (level, number, item) in enumerate(rows):
-        a = assembled(item.eqns[0], avals) if is_assembly(item, avals) else None
+        if not is_assembly(item, avals):
+            continue
+        a = assembled(item.eqns[0], avals)
         if a is None or len(boxes_of([a], avals[item.outs[0]].shape)) > BOXES:
             continue
         w = item.outs[0]
