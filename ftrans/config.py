@@ -1,5 +1,5 @@
-"""Settings: `ft.config.deterministic = True`, or FTRANS_JIT, FTRANS_DETERMINISTIC, FTRANS_HELPER, FTRANS_CACHE_DIR and
-FTRANS_CACHE_SIZE, read at import.
+"""Settings: `ft.config.deterministic = True`, or FTRANS_JIT, FTRANS_DETERMINISTIC, FTRANS_HELPER, FTRANS_THREADS,
+FTRANS_CACHE_DIR and FTRANS_CACHE_SIZE, read at import.
 
 A setting can be changed at any time and for a while: `with ft.config.set(jit="never"): ...`.
 """
@@ -89,16 +89,26 @@ def cores() -> int:
 
 
 def from_environment() -> Config:
-    """The settings at import: FTRANS_JIT=hot|now|never|check, FTRANS_DETERMINISTIC=1, FTRANS_HELPER=0, FTRANS_CACHE_DIR=path|off,
-    FTRANS_CACHE_SIZE=megabytes."""
+    """The settings at import: FTRANS_JIT=hot|now|never|check, FTRANS_DETERMINISTIC=1, FTRANS_HELPER=0, FTRANS_THREADS=number,
+    FTRANS_CACHE_DIR=path|off, FTRANS_CACHE_SIZE=megabytes."""
     get = os.environ.get
     return Config(
         jit=get("FTRANS_JIT", "hot"),
         deterministic=get("FTRANS_DETERMINISTIC", "") not in ("", "0"),
         helper=get("FTRANS_HELPER", "") != "0",
+        threads=threads(get("FTRANS_THREADS")),
         cache_dir=cache_dir(get("FTRANS_CACHE_DIR")),
         cache_megabytes=megabytes(get("FTRANS_CACHE_SIZE") or "256"),
     )
+
+
+def threads(given: str | None) -> int:
+    """A number of threads; all cores where none is given."""
+    if not given:
+        return cores()
+    if not given.isdecimal() or int(given) < 1:
+        raise ArgumentError(f"FTRANS_THREADS must be an int of at least 1, not {given!r}")
+    return int(given)
 
 
 def cache_dir(given: str | None) -> str:

@@ -132,3 +132,44 @@ def test_variables_that_a_plan_adds_are_different():
     value, slope = ft.jit(ft.value_and_grad(f), compile="now")(x)
     np.testing.assert_allclose(value, f(x), rtol=1e-10)
     np.testing.assert_allclose(slope, ft.grad(f)(x), rtol=1e-10, atol=1e-10)
+
+
+def random_program(seed, u):
+    """A few arrays put together of parts of others, computed earlier and later, some by NumPy."""
+    rng, size = np.random.default_rng(seed), u.size
+    values = [u, np.sin(u)]
+    for _ in range(rng.integers(3, 9)):
+        a, b = [values[k] for k in rng.integers(len(values), size=2)]
+        n = int(rng.integers(1, size // 2))
+        i, s = int(rng.integers(0, size // 2)), int(rng.integers(0, size - n))
+        match rng.integers(8):
+            case 0:
+                v = np.exp(a * 0.1) + b
+            case 1:
+                v = np.roll(a, i) * b
+            case 2:
+                v = np.concatenate([np.tanh(a[:s]), np.sin(b[s : s + n]), a[s + n :]])
+            case 3:
+                v = np.pad(np.sin(a[n:]), (i % n, n - i % n))
+            case 4:
+                v = np.sort(a)[::-1] * 0.5
+            case 5:
+                v = a / (1 + np.abs(b.mean()))
+            case 6:
+                v = np.cos(a * b.mean())
+                v[s : s + n] = np.tanh(b)[s : s + n]
+                v[i : i + 10] = np.sin(a[:10] - b.mean())
+            case _:
+                v = np.cos(a)
+                v[s : s + n] *= np.sin(b[i : i + n])
+        values.append(v)
+    return [*[values[k] for k in rng.integers(1, len(values), 2)], values[-1], values[-1].sum()]
+
+
+@pytest.mark.parametrize("seeds", [range(k, k + 20) for k in range(0, 100, 20)], ids=str)
+def test_random_programs(seeds):
+    compiled = ft.jit(random_program, static_argnums=0, compile="now")
+    for seed in seeds:
+        u = np.random.default_rng(seed).normal(size=3000)
+        for got, want in zip(compiled(seed, u), random_program(seed, u), strict=True):
+            np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-9, err_msg=f"seed {seed}")
