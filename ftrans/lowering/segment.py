@@ -7,8 +7,8 @@ Values that nobody else reads get a place in an arena, shared by those that do n
 along a common axis form a run: it is carried out block by block, so that what one step writes is still in the cache when the next
 reads it, and blocks are given to threads. What lives only inside a run then needs memory for one block of each thread.
 
-A block's length depends on the program's sizes only, and no value depends on it: axes along which results depend on each other
-(reductions, running sums) are never split.
+No value depends on the length of blocks, as axes along which results depend on each other (reductions, running sums) are never
+split. The exception are products of matrices: BLAS may round the last bits of a row differently in another block.
 """
 
 from __future__ import annotations
