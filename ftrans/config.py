@@ -40,8 +40,8 @@ class Config:
     helper: "hot" may start a process that compiles meanwhile; without it, calls at which compiling pays off wait for it.
     strict: raise at broadcasts that are rarely meant; see `ft.strict`.
     numpy_rank_promotion: "allow", "warn" or "raise" where operands differ in rank; see `ft.numpy_rank_promotion`.
-    threads: how many threads large compiled programs use at most, for their products of matrices too: all cores by default. Of the
-        results only the last bits of large products may depend on it.
+    threads: how many threads large compiled programs use at most, for their products of matrices too: all cores by default. No
+        result of compiled code depends on it.
     cache_size: how many traces, how many programs, and how many compiled kernels are kept at most (least recently used go first).
     cache_dir: where compiled kernels are kept for other processes; "" keeps none.
     cache_megabytes: how large that may become.

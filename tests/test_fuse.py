@@ -8,8 +8,10 @@ import pytest
 import ftrans as ft
 import ftrans.numpy as fnp
 from ftrans import nn
+from ftrans.backends.numba import service
 from ftrans.lowering import fuse, planner
 from ftrans.lowering.expand import expanded
+from ftrans.lowering.segment import Segment
 
 
 def plan_of(f, *args):
@@ -284,3 +286,18 @@ def test_the_tape_can_be_read():
     assert "calls 0 to 3 in " in text
     assert "blocks of" in text
     assert "on up to 2 threads" in text
+
+
+def test_the_blocks_of_products_do_not_depend_on_threads():
+    x, y = np.ones((777, 301)), np.ones((301, 205))
+    plan = plan_of(lambda x, y: x @ y + 1.0, x, y)
+    groups = [item for item in plan if isinstance(item, fuse.Group)]
+    for group in groups:
+        group.compiled = service.compile(group.kernel)
+    blocks = []
+    for threads in (1, 2, 5):
+        segment = Segment.of(groups, plan.avals, plan.outs)
+        segment.plan(fuse.work, threads)
+        blocks.append([(run.chunk, run.extent) for run in segment.runs])
+    assert blocks[0] == blocks[1] == blocks[2]
+    assert blocks[0][0][0] < 777

@@ -8,7 +8,8 @@ along a common axis form a run: it is carried out block by block, so that what o
 reads it, and blocks are given to threads. What lives only inside a run then needs memory for one block of each thread.
 
 No value depends on the length of blocks, as axes along which results depend on each other (reductions, running sums) are never
-split. The exception are products of matrices: BLAS may round the last bits of a row differently in another block.
+split. In products of matrices BLAS may round a row of another block differently, so how they are split depends on sizes alone. No
+result depends on the number of threads.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ BLOCK_BYTES = 192 * 1024  # what the operands of one block may take: a part of t
 MIN_INNER = 1024  # a split innermost axis has at least so many iterations in a block
 PARALLEL = 150e-6  # seconds of work from which on a run is given to threads: starting and joining one takes 20 to 40 µs
 COARSE = 16  # rows that a block of a product of matrices has at least
+FEW, LONG = 4, 3e-3  # blocks for a product of matrices, unless it takes so many seconds: small ones are slower
 CHUNKS = 16  # blocks for each run with threads at least, if its extent allows: cores are not equally fast
 
 
@@ -120,7 +122,7 @@ class Segment(KernelStep):
     def blocked(self, run: RunPlan, work: Callable[[Group], float], threads: int) -> RunPlan:
         """Choose the length of the blocks."""
         seconds = sum([work(g) for g, _, _ in run.steps])
-        parallel = threads > 1 and seconds > PARALLEL
+        heavy = seconds > PARALLEL
         if run.steps[0][1] < 0 or run.extent < 2:
             return RunPlan([(g, -1, 1) for g, _, _ in run.steps])
         touched = {v for g, _, _ in run.steps for v in (*g.ins, *g.outs)}
@@ -128,11 +130,12 @@ class Segment(KernelStep):
         least = max([-(-MIN_INNER // max(unit, 1)) if axis == g.kernel.naxes - 1 else 1 for g, axis, unit in run.steps])
         coarse = any([axis in g.kernel.coarse for g, axis, _ in run.steps])
         chunk = run.extent
-        if len(run.steps) > 1 and total > BLOCK_BYTES and not coarse:
+        if coarse and heavy:  # as many blocks with any number of threads: BLAS may round a row of another block differently
+            chunk, least = -(-run.extent // (FEW if seconds < LONG else CHUNKS)), max(least, COARSE)
+        elif len(run.steps) > 1 and total > BLOCK_BYTES and not coarse:
             chunk = min(chunk, run.extent * BLOCK_BYTES // total)
-        if parallel:
-            chunk = min(chunk, -(-run.extent // (2 * threads if coarse else CHUNKS)))
-            least = max(least, COARSE) if coarse else least
+        if threads > 1 and heavy:
+            chunk = chunk if coarse else min(chunk, -(-run.extent // CHUNKS))
             run.threads = threads
         run.chunk = max(1, min(run.extent, max(chunk, least)))
         if run.chunks == 1:
