@@ -180,6 +180,7 @@ def test_shared_functions_are_loaded(folder, monkeypatch):
     def f(x):
         return np.sum(np.sin(x) * np.cos(x) * np.tan(x) * np.exp(x) * np.log(x) * np.tanh(x)), x.max()
 
+    forget()  # what other tests have compiled is not in this folder
     ft.jit(f, compile="now")(Y)
     forget()
     monkeypatch.setattr(engine, "shared", {})
