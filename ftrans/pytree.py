@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import builtins
 import dataclasses
-import threading
 import weakref
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -35,6 +34,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 import numpy as np
 
 from .errors import ArgumentError, TreeStructureError, at_line, shown
+from .locks import Lock
 
 PyTree = Any
 IsLeaf = Callable[[Any], bool]
@@ -538,7 +538,7 @@ def _restore(cls: type, aux: Any, subtrees: tuple[TreeDef, ...]) -> TreeDef:
 _table: dict[int, tuple[weakref.ref[TreeDef], ...]] = {}
 _kept: dict[tuple[Any, ...], TreeDef] = {}
 _KEPT_MAX = 1024
-_lock = threading.RLock()  # held while the table changes; _forget may interrupt the holder
+_lock = Lock()  # held while the table changes; _forget may interrupt the holder
 
 
 def _intern(kind: NodeKind, aux: Any, subtrees: tuple[TreeDef, ...]) -> TreeDef:

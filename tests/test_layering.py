@@ -19,7 +19,7 @@ PACKAGE = "ftrans"
 # Lowest first. A module may import from its own layer and from those before it; what is not listed here is public
 # surface (lax, linalg, scipy, random, nn, the package itself ...) and forms the last layer.
 LAYERS = (
-    ("errors", "pytree", "treecode", "config"),
+    ("errors", "locks", "pytree", "treecode", "config"),
     ("core",),
     ("ops",),
     ("transforms",),

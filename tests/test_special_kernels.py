@@ -210,18 +210,6 @@ def test_blas_is_numpys_own():
     assert all(found[name] for name in found if blas.wanted(name))
 
 
-def test_threads_of_blas():
-    before = blas.threads()
-    if before is None:
-        pytest.skip("this BLAS cannot be asked for its threads")
-    try:
-        assert blas.set_threads(1)
-        assert blas.threads() == 1
-    finally:
-        blas.set_threads(before)
-    assert blas.threads() == before
-
-
 def test_small_products_need_no_blas():
     """Up to the bound they are computed by the kernel itself, in every layout."""
     assert contract.SMALL >= 8**3

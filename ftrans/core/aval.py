@@ -10,10 +10,16 @@ Avals are interned: equality is identity and hashing costs nothing, which is wha
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 import numpy.typing as npt
+
+from ..config import config
+from ..locks import Lock
 
 SHORT = {
     "float64": "f64", "float32": "f32", "float16": "f16", "complex128": "c128", "complex64": "c64", "bool": "bool",
@@ -29,7 +35,7 @@ class Aval:
     scalar: NumPy would give a scalar (np.float64), not a 0-d array: scalars are immutable, so `t += 5` rebinds t.
     """
 
-    __slots__ = ("dtype", "dtype_name", "ndim", "scalar", "shape", "size", "weak")
+    __slots__ = ("__weakref__", "dtype", "dtype_name", "ndim", "scalar", "shape", "size", "weak")
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -61,6 +67,13 @@ class Aval:
 
 
 _interned: dict[tuple[Any, ...], Aval] = {}
+_alive: WeakValueDictionary[tuple[Any, ...], Aval] = WeakValueDictionary()  # all there are, so that none is made twice
+_lock = Lock()
+
+by_aval: list[Callable[[], None]] = [_interned.clear]
+"""What empties the tables that grow with the avals seen. Nothing but time is lost when they are called."""
+
+SEEN = 4  # times config.cache_size: so many avals are seen before those tables are emptied
 
 
 def aval(shape: tuple[int, ...], dtype: npt.DTypeLike, weak: bool = False, scalar: bool | None = None) -> Aval:
@@ -68,19 +81,26 @@ def aval(shape: tuple[int, ...], dtype: npt.DTypeLike, weak: bool = False, scala
     scalar = (not shape) if scalar is None else scalar
     key = (shape, dtype, weak, scalar)
     found = _interned.get(key)
-    if found is None:
-        dtype = np.dtype(dtype)
-        canonical = (shape, dtype, weak, scalar)
-        found = _interned.get(canonical)
+    return _intern(key) if found is None else found
+
+
+def _intern(key: tuple[Any, ...]) -> Aval:
+    """Find or make the aval of this content, which has not been asked for recently."""
+    shape, dtype, weak, scalar = key
+    dtype = np.dtype(dtype)
+    canonical = (shape, dtype, weak, scalar)
+    with _lock:
+        if len(_interned) >= SEEN * max(config.cache_size, 1):
+            for forget in by_aval:
+                forget()
+        found = _alive.get(canonical)
         if found is None:
             found = Aval()
             found.shape, found.dtype, found.weak, found.scalar = shape, dtype, weak, scalar
             found.ndim, found.dtype_name = len(shape), dtype.name
-            found.size = 1
-            for n in shape:
-                found.size *= n
-            _interned[canonical] = found
-        _interned[key] = found
+            found.size = math.prod(shape)
+            _alive[canonical] = found
+        _interned[canonical] = _interned[key] = found
     return found
 
 

@@ -19,11 +19,15 @@ from __future__ import annotations
 import inspect
 import re
 from typing import Any, ClassVar, dataclass_transform
+from weakref import WeakValueDictionary
 
+from ..config import config
 from ..errors import NotDifferentiableError, UnsupportedError
-from .aval import Aval
+from ..locks import Lock
+from .aval import SEEN, Aval, by_aval
 
 registry: dict[str, type[Primitive]] = {}
+_lock = Lock()
 NOT_FIELDS = ("nin", "nout", "name", "memo")  # annotated, but properties of the class
 
 
@@ -41,10 +45,16 @@ class PrimitiveMeta(type):
         except KeyError:
             pass
         values = cls.parameters(params, named)
-        new: Any = object.__new__(cls)  # type: ignore[arg-type]
-        vars(new).update(zip(cls._fields, values, strict=True), memo={})  # type: ignore[attr-defined]
-        new = interned.setdefault((values, *map(type, values)), new)
-        interned[key] = new
+        canonical = (values, *map(type, values))
+        with _lock:
+            if len(interned) >= SEEN * max(config.cache_size, 1):
+                interned.clear()
+            new = cls._alive.get(canonical)  # type: ignore[attr-defined]
+            if new is None:
+                new = object.__new__(cls)  # type: ignore[arg-type]
+                vars(new).update(zip(cls._fields, values, strict=True), memo={})  # type: ignore[attr-defined]
+                cls._alive[canonical] = new  # type: ignore[attr-defined]
+            interned[canonical] = interned[key] = new
         return new
 
     def parameters(cls, params: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
@@ -82,13 +92,14 @@ class Primitive(metaclass=PrimitiveMeta):
     memo: dict[Any, Any]
     _fields: ClassVar[tuple[str, ...]] = ()
     _interned: ClassVar[dict[Any, Any]] = {}
+    _alive: ClassVar[WeakValueDictionary[Any, Any]] = WeakValueDictionary()  # all instances, so that none is made twice
 
     def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         # Fields as in a dataclass, which would take 1 ms of the import for each of more than a hundred primitives.
         own = [n for n, kind in inspect.get_annotations(cls).items() if "ClassVar" not in str(kind) and n not in NOT_FIELDS]
         cls._fields = tuple(dict.fromkeys([*cls._fields, *own]))
-        cls._interned = {}
+        cls._interned, cls._alive = {}, WeakValueDictionary()
         cls.abstract = abstract
         if "name" not in cls.__dict__:
             cls.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
@@ -165,6 +176,16 @@ class Linear:
 
     def __repr__(self) -> str:
         return f"Linear({self.a})"
+
+
+def forget() -> None:
+    """Drop what operations remember by avals."""
+    for cls in list(registry.values()):
+        for op in list(cls._alive.values()):
+            op.memo.clear()
+
+
+by_aval.append(forget)
 
 
 def infer(op: Primitive, avals: tuple[Aval, ...]) -> Any:

@@ -7,11 +7,13 @@ and each such trace is kept. What f captured from outside is compared at every c
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import operator
 import time
 import types
 import warnings
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -37,6 +39,7 @@ from .tiers import Event, Tiered, tiered
 ndarray = np.ndarray
 # What is a leaf whatever a tree looks like.
 LEAF_TYPES = frozenset([ndarray, float, int, bool, complex, *[np.dtype(c).type for c in "?bBhHiIlLqQefdFD"]])
+LOGGED = 1000  # the last traces that `explain` tells of
 MAX_TRACES = 64  # traces kept for one signature; beyond that the function runs as plain NumPy
 
 
@@ -116,11 +119,11 @@ class Jitted:
         self.first_ints: dict[Any, int] = {}
         self.dynamic_ints: set[Any] = set()
         self.direct: Callable[..., Any] | None = None  # the last call as a builtin
-        self.take: Callable[[Any], list[Any] | None] | None = None
-        self.tree: Any = None
+        self.taker: tuple[Callable[[Any], list[Any] | None], Any] | None = None  # code that takes calls apart, and their structure
+        self.tree: Any = None  # of the last call
         self.repeats = 0
         self.by_layout = False  # strides are part of the signature: whether a reshape copied was asked in some trace
-        self.log: list[Event] = []
+        self.log: deque[Event] = deque(maxlen=LOGGED)
         self.__wrapped__ = fun
         self.__name__ = getattr(fun, "__name__", type(fun).__name__)
         self.__qualname__ = getattr(fun, "__qualname__", self.__name__)
@@ -190,8 +193,9 @@ class Jitted:
         inputs = [input_of(x, lambda k=k: f"jit({self.__name__}): {name(k)}") for k, x in enumerate(leaves)]  # type: ignore[misc]
         values = [x for x, _ in inputs]
         if entry is None:
-            while len(self.entries) >= config.cache_size:  # the oldest signature goes
-                self.entries.pop(next(iter(self.entries)), None)
+            while len(self.entries) >= max(config.cache_size, 1):  # the oldest signature goes
+                with contextlib.suppress(RuntimeError, StopIteration):  # another thread adds or drops one
+                    self.entries.pop(next(iter(self.entries)), None)
             entry = self.entries[key] = Entry(all([x is leaf for x, leaf in zip(values, leaves, strict=True)]))
         if config.jit == "check":
             return self.check_call(entry, inputs, tree, rebuild)
@@ -204,17 +208,20 @@ class Jitted:
 
     def flatten(self, tree: Any) -> tuple[list[Any], Any]:
         """The leaves and the structure of the arguments; by code made for the structure of the last call when it is the same."""
-        if self.take is not None:
-            leaves = self.take(tree)
+        taker = self.taker  # both parts at once: other threads call, too
+        if taker is not None:
+            take, structure = taker
+            leaves = take(tree)
             if leaves is not None and LEAF_TYPES.issuperset(map(type, leaves)):
-                return leaves, self.tree
+                return leaves, structure
         leaves, structure = pytree.flatten(tree)
         if structure is not self.tree:
-            self.repeats, self.tree, self.take = 0, structure, None
-        elif self.take is None:
+            self.repeats, self.tree, self.taker = 0, structure, None
+        elif taker is None:
             self.repeats += 1
             if self.repeats == 3:  # making the code takes as long as flattening five times
-                self.take = treecode.taker(structure)
+                code = treecode.taker(structure)
+                self.taker = None if code is None else (code, structure)
         return leaves, structure
 
     def effective_mode(self) -> str:

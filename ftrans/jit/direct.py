@@ -33,6 +33,9 @@ OPS = {tuple: Take.TUPLE, list: Take.LIST, dict: Take.DICT}
 MAKES = {tuple: Make.TUPLE, list: Make.LIST, dict: Make.DICT}
 
 
+MOST = 2000  # arguments, results and their containers, which lie on the stack: threads may have half a megabyte
+
+
 class NotPlain(Exception):
     """Something that the table has no words for. Internal."""
 
@@ -70,6 +73,8 @@ class Builder:
         self.objects = len(positional.subtrees) + len(names)
         for k, child in enumerate((*positional.subtrees, *named.subtrees)):
             self.take(child, k)
+        if max(self.objects, self.variant.out_tree.num_leaves) > MOST:
+            raise NotPlain
         self.take_values(values, fixed)
         native, constants = self.native(values)
         self.make(self.variant.out_tree, iter(range(len(self.j.outs))))

@@ -27,6 +27,9 @@ from .segment import Segment
 from .tape import Item, overwritable
 
 
+LARGEST = 2048  # kernel calls in one native program, whose tables lie on the stack: threads may have half a megabyte
+
+
 class Plan(list[Item]):
     """The items of a jaxpr in order: NumPy steps and groups. avals: of all variables, those made by the plan included."""
 
@@ -148,10 +151,11 @@ def shares(item: Item, members: Sequence[Item], wanted: set[int]) -> bool:
 
 
 def stretches(items: Sequence[Item]) -> Iterator[tuple[int, int]]:
-    """(start, end) of the longest stretches of groups, and of what stands between them."""
+    """(start, end) of the longest stretches of groups, of at most LARGEST, and of what stands between them."""
     for _, members in itertools.groupby(range(len(items)), lambda n: isinstance(items[n], Group | Renamed)):
         numbers = list(members)
-        yield numbers[0], numbers[-1] + 1
+        for k in range(0, len(numbers), LARGEST):
+            yield numbers[k], numbers[min(k + LARGEST, len(numbers)) - 1] + 1
 
 
 def work(group: Group) -> float:

@@ -157,11 +157,15 @@ class Segment(KernelStep):
         taken: list[tuple[int, int, int]] = []  # offset, end, last run
         given = {*self.ins, *self.outs}
         local = self.local(root, first, last, given)
+        begin: dict[int, list[int]] = {}
+        for r in first:
+            if r not in given and r not in local:
+                begin.setdefault(first[r], []).append(r)
         for n, run in enumerate(self.runs):
             taken = [t for t in taken if t[2] >= n]
             if run.scratch_bytes:
                 run.scratch = self.take(taken, run.scratch_bytes * threads, n)
-            for r in [r for r in first if first[r] == n and r not in given and r not in local]:
+            for r in begin.get(n, ()):
                 self.places[r] = Place("arena", self.take(taken, self.bytes(r), last[r]))
         self.places |= {v: Place("out", k) for k, v in enumerate(self.outs) if root[v] not in self.ins}
         self.places |= {r: Place("local", offset) for r, offset in local.items()}

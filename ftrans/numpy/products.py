@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.aval import by_aval
 from ..core.bind import bind
 from ..core.primitive import Primitive
 from ..core.trace import Tracer, current
@@ -62,6 +63,7 @@ def matmul(
 
 
 memo: dict[Any, Primitive] = {}  # avals of operands -> the primitive that multiplies them, where one does
+by_aval.append(memo.clear)
 
 
 def product(x: Tracer, y: Tracer) -> Any:
@@ -72,8 +74,8 @@ def product(x: Tracer, y: Tracer) -> Any:
         return bind(op, x, y)
     check_matmul(x.a.shape, y.a.shape)
     if y.ndim <= 2 or x.ndim == 1:
-        memo[key] = DotGeneral((), (), (x.ndim - 1,), (max(y.ndim - 2, 0),))
-        return bind(memo[key], x, y)
+        op = memo[key] = DotGeneral((), (), (x.ndim - 1,), (max(y.ndim - 2, 0),))
+        return bind(op, x, y)
     return stacks_product(x, y)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.aval import INT, WEAK, Aval, aval
+from ..core.aval import INT, WEAK, Aval, aval, by_aval
 from ..core.bind import bind, bind_known, bind_view
 from ..core.lift import lift
 from ..core.primitive import infer
@@ -52,6 +52,7 @@ class Parsed:
 
 
 basic_memo: dict[Any, tuple[Index, Aval, Put, int]] = {}
+by_aval.append(basic_memo.clear)
 
 
 def basic_of(x: Any, index: Any) -> tuple[Index, Aval, Put, int] | None:

@@ -2,7 +2,6 @@
 
     address()                            # of the table, whose name in code is TABLE; engine.py resolves it
     index("gemm", "float64")             # the place of dgemm in it
-    set_threads(1)                       # of the library, in the whole process
 
 Code holds no address: it reads the table when it runs, where a null says that the function could not be found. NumPy's library
 gives NumPy's bits, and is in memory already; SciPy's (`scipy.linalg.cython_blas`, 175 ms to import) is the second choice.
@@ -14,7 +13,6 @@ integers reads the lower half, which is the same number below 2**31 on little-en
 from __future__ import annotations
 
 import ctypes
-import functools
 import sys
 from typing import Any
 
@@ -106,43 +104,3 @@ def address() -> int:
 
 
 _table: Any = None
-
-
-# Threads
-
-SETTERS = ("scipy_openblas_set_num_threads64_", "openblas_set_num_threads64_", "openblas_set_num_threads", "MKL_Set_Num_Threads")
-GETTERS = ("scipy_openblas_get_num_threads64_", "openblas_get_num_threads64_", "openblas_get_num_threads", "MKL_Get_Max_Threads")
-"""How to set and ask for the number of threads that NumPy's library uses, by the builds' names."""
-
-
-def threads() -> int | None:
-    """How many threads NumPy's BLAS uses; None where it cannot be asked."""
-    get = first_of(GETTERS)
-    return int(get()) if get is not None else None
-
-
-def set_threads(count: int) -> bool:
-    """Let NumPy's BLAS use so many threads, in the whole process. False where it cannot be told."""
-    tell = first_of(SETTERS)
-    if tell is None:
-        return False
-    tell(ctypes.c_int(count))
-    return True
-
-
-@functools.cache
-def thread_functions() -> tuple[int, int]:
-    """The addresses of the functions that ask for and set that number; zeros where either is missing."""
-    found = [first_of(GETTERS), first_of(SETTERS)]
-    if None in found:
-        return 0, 0
-    get, tell = [ctypes.cast(function, ctypes.c_void_p).value or 0 for function in found]
-    return get, tell
-
-
-@functools.cache
-def first_of(symbols: tuple[str, ...]) -> Any:
-    """The first of these functions that NumPy's library has, or None."""
-    library = numpy_library()
-    found = [getattr(library, symbol, None) for symbol in symbols] if library is not None else []
-    return next((function for function in found if function is not None), None)

@@ -86,6 +86,7 @@ def take() -> Code:
         f.stop_unless(f.is_(found, f.word(row, 2, "ptr"), "ptr"), "no")
     f.ret("true")
     f.label("no")
+    f.call("void", "PyErr_Clear")  # comparing a key has failed: the general way will say so
     f.ret("false")
     return f
 
@@ -94,14 +95,14 @@ def make_result() -> Code:
     """Build the result from the outputs, which it takes over; null with an exception set if that fails."""
     f = Code("ptr", "ftrans_make", "ptr %t, ptr %results")
     rows, count = f.word("%t", Call.MAKE_ROWS, "ptr"), f.word("%t", Call.MAKES)
-    stack, top = f.array("ptr", count), f.alloca("i64")
+    stack, top, reached = f.array("ptr", count), f.alloca("i64"), f.alloca("i64")
     f.store("i64", "0", top)
     with f.loop(count) as n:
+        f.store("i64", n, reached)
         row = f.row(rows, n, 3)
         op, number, extra, height = f.word(row, 0), f.word(row, 1), f.word(row, 2, "ptr"), f.load("i64", top)
         first = f.let(f"sub i64 {height}, {f.either(f.is_(op, int(Make.LEAF)), 'i64', '0', number)}")
         parts, place = f.element("ptr", stack, first), f.element("ptr", stack, first)
-        f.store("i64", f.plus(first, 1), top)
         with f.when(f.is_(op, int(Make.LEAF))):
             f.store("ptr", f.at("%results", number), place)
         with f.when(f.is_(op, int(Make.NONE))):
@@ -122,11 +123,22 @@ def make_result() -> Code:
             with f.loop(number) as k:
                 part = f.at(parts, k)
                 failed = f.call("i32", "PyDict_SetItem", f"ptr {made}", f"ptr {f.at(extra, k)}", f"ptr {part}")
-                f.stop_unless(f.is_(failed, 0, "i32"), "failed")
-                f.call("void", "Py_DecRef", f"ptr {part}")
+                with f.when(f.let(f"icmp ne i32 {failed}, 0")):
+                    f.call("void", "Py_DecRef", f"ptr {made}")
+                    f.branch("failed")
+                    f.label("unreached")
+            with f.loop(number) as k:
+                f.call("void", "Py_DecRef", f"ptr {f.at(parts, k)}")
             f.store("ptr", made, place)
+        f.store("i64", f.plus(first, 1), top)
     f.ret(f.load("ptr", stack))
-    f.label("failed")
+    f.label("failed")  # drop what has been built, and the outputs that no container holds yet
+    with f.loop(f.load("i64", top)) as k:
+        f.call("void", "Py_DecRef", f"ptr {f.at(stack, k)}")
+    with f.loop(count, f.load("i64", reached)) as n:
+        row = f.row(rows, n, 3)
+        with f.when(f.is_(f.word(row, 0), int(Make.LEAF))):
+            f.call("void", "Py_DecRef", f"ptr {f.at('%results', f.word(row, 1))}")
     f.ret("null")
     return f
 

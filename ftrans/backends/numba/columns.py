@@ -10,13 +10,13 @@ UNSIGNED = -2  # no other bound is negative
 
 
 class Program:
-    """A program's table."""
+    """A program's table. DIMENSIONS: of all inputs together."""
 
     NDARRAY, INPUTS, INPUT_ROWS, VALUES, VALUE_ROWS, OUTPUTS, OUTPUT_ROWS, RUNS, RUN_ROWS, ARENA, RELEASE, INT, BOOL, TRUE = range(
         14
     )
-    FALSE, EMPTY, SCALAR, BLAS_GET, BLAS_SET = range(14, 19)
-    SIZE = 19
+    FALSE, EMPTY, SCALAR, BLAS_GET, BLAS_SET, DIMENSIONS = range(14, 20)
+    SIZE = 20
 
 
 class Kind:
@@ -29,13 +29,14 @@ class Kind:
 class Input:
     """A row for each input.
 
-    TYPE: the class the object must have, or 0. REQUIRED: 0, or the address of a stride for each dimension that it must have
-    (or ANY) where it is not C-contiguous; 1 where it must be C-contiguous. LOW, HIGH: between which a Python int must be;
-    HIGH is UNSIGNED for one that must be a uint64.
+    TYPE: the class the object must have, or 0. SCALAR, PYTHON: the classes of scalars that hold such a number, or 0. STRIDES: those
+    of a C-contiguous array. REQUIRED: 0, or the address of a stride for each dimension that it must have (or ANY) where it is not
+    C-contiguous; 1 where it must be C-contiguous. LOW, HIGH: between which a Python int must be; HIGH is UNSIGNED for one that must
+    be a uint64.
     """
 
-    KIND, TYPE, DESCR, NDIM, DIMS, REQUIRED, LOW, HIGH = range(8)
-    SIZE = 8
+    KIND, TYPE, SCALAR, PYTHON, DESCR, NDIM, DIMS, STRIDES, REQUIRED, LOW, HIGH = range(11)
+    SIZE = 11
 
 
 class Where:

@@ -10,6 +10,9 @@ their columns stand in columns.py. A number is an int64; addresses are of memory
 Temporaries live in an arena that the process keeps and a running program takes away (others then make their own), so any number of
 threads can run programs, and a fork finds nothing half done. Threads are started for one run and joined at its end (20 µs): no
 pool is shared, so neither forks nor nested calls nor other pools can block it. It does not matter which thread computes a block.
+
+A program that releases Python's lock holds a reference to each input meanwhile, and reads no field of an object: addresses and
+strides are copied before. The counts of BLAS_USERS and BLAS_KEPT change only under the lock.
 """
 
 from __future__ import annotations
@@ -25,19 +28,23 @@ from .machine import Code
 CONTIGUOUS, ALIGNED, WRITEABLE = 0x1, 0x100, 0x400
 PTHREADS = sys.platform != "win32"  # elsewhere a run is one thread's
 STACK_BYTES = 16384  # an arena of at most so many bytes lies on the stack
+BLAS_USERS, BLAS_KEPT = "@ftrans_blas_users", "@ftrans_blas_kept"  # running programs with products; BLAS's threads without them
 
 
 def functions() -> str:
     """All functions as one module's text."""
     module = Module()
-    inside = (step, worker, run, set_threads, arena_take, arena_give, check_input, extent, finish_output, execute)
+    blas = (blas_enter, blas_leave, blas_threads)
+    inside = (step, worker, run, set_threads, arena_take, arena_give, *blas, check_input, extent, finish_output, execute)
     for make in (*inside, calls.by_list, calls.take, calls.make_result, calls.call):
         function = make()
         module.add_function(function.name, function)
-    return "\n".join(["@ftrans_arena = internal global ptr null", "@ftrans_threads = global i64 1", module.text()])
+    variables = ["@ftrans_arena = internal global ptr null", "@ftrans_threads = global i64 1"]
+    variables += [f"{name} = internal global i32 {value}" for name, value in ((BLAS_USERS, 0), (BLAS_KEPT, 1))]
+    return "\n".join([*variables, module.text()])
 
 
-NAMES = ("ftrans_list", "ftrans_call", "ftrans_set_threads")
+NAMES = ("ftrans_list", "ftrans_call", "ftrans_set_threads", "ftrans_blas_threads")
 
 
 # ---- steps and runs --------------------------------------------------------------------------------------------------
@@ -212,8 +219,9 @@ def arena_give() -> Code:
 
 
 def check_input() -> Code:
-    """Whether an object is what an input's row says; then its address and strides are stored."""
-    f = Code("i1", "ftrans_check_input", "ptr %p, ptr %row, ptr %object, ptr %address, ptr %strides, ptr %scratch")
+    """Whether an object is what an input's row says; then its address and strides are stored, other strides than a C-contiguous
+    array's in %room: somebody may give an array another shape meanwhile."""
+    f = Code("i1", "ftrans_check_input", "ptr %p, ptr %row, ptr %object, ptr %address, ptr %strides, ptr %scratch, ptr %room")
     type_ = f.field("%object", KIND, "ptr")
     wanted_type = f.word("%row", Input.TYPE, "ptr")
     f.stop_unless(f.let(f"or i1 {f.is_(wanted_type, 'null', 'ptr')}, {f.is_(wanted_type, type_, 'ptr')}"), "no")
@@ -232,7 +240,7 @@ def check_input() -> Code:
         f.stop_unless(f.let(f"icmp ne i32 {f.let(f'and i32 {flags}, {WRITEABLE | CONTIGUOUS}')}, {CONTIGUOUS}"), "no")
         f.stop_unless(f.let(f"icmp ne i32 {f.let(f'and i32 {flags}, {CONTIGUOUS}')}, 0"), "no")
     f.store("ptr", f.field("%object", DATA, "ptr"), "%address")
-    f.store("ptr", strides, "%strides")
+    f.store("ptr", f.word("%row", Input.STRIDES, "ptr"), "%strides")
     scattered = f.is_(f.let(f"and i32 {flags}, {CONTIGUOUS}"), 0, "i32")
     with f.when(scattered):
         required = f.word("%row", Input.REQUIRED)
@@ -243,9 +251,14 @@ def check_input() -> Code:
                 want = f.at(table, k, "i64")
                 fits = f.let(f"or i1 {f.is_(want, ANY)}, {f.is_(want, f.at(strides, k, 'i64'))}")
                 f.stop_unless(fits, "no")
+        with f.loop(ndim) as k:
+            f.store("i64", f.at(strides, k, "i64"), f.element("i64", "%room", k))
+        f.store("ptr", "%room", "%strides")
     f.branch("yes")
     f.label("other")
     f.stop_unless(f.is_(f.word("%row", Input.KIND), int(Kind.SCALAR)), "no")
+    known = [f.is_(f.word("%row", n, "ptr"), type_, "ptr") for n in (Input.SCALAR, Input.PYTHON)]
+    f.stop_unless(f.let(f"or i1 {known[0]}, {known[1]}"), "no")
     f.store("ptr", f.element("i8", "%object", HEAD), "%address")
     with f.when(f.is_(type_, f.word("%p", Program.INT, "ptr"), "ptr")):
         high, overflow = f.word("%row", Input.HIGH), f.alloca("i32")
@@ -310,23 +323,22 @@ def finish_output() -> Code:
 
 
 def execute() -> Code:
-    """Run a program: objects hold its inputs, then room for its outputs. Gives a Status; after GUARD and MISFIT nothing is kept."""
+    """Run a program: objects hold its inputs, then room for its outputs. Gives a Status; only after DONE are there outputs."""
     f = Code("i64", "ftrans_execute", "ptr %p, ptr %objects")
     inputs, values, outputs = [f.word("%p", n) for n in (Program.INPUTS, Program.VALUES, Program.OUTPUTS)]
     addresses, strides, scratch = f.array("i64", values), f.array("ptr", values), f.array("i64", inputs)
     memory = f.array("{ double, double }", outputs)
     results = f.element("ptr", "%objects", inputs)
     rows = f.word("%p", Program.INPUT_ROWS, "ptr")
-    with f.loop(inputs) as k:
-        places = [f.element(t, x, k) for t, x in (("i64", addresses), ("ptr", strides), ("i64", scratch))]
-        arguments = ["%p", f.row(rows, k, Input.SIZE), f.at("%objects", k), *places]
-        f.stop_unless(f.let(f"call i1 @ftrans_check_input({', '.join([f'ptr {x}' for x in arguments])})"), "misfit")
+    check_inputs(f, inputs, rows, addresses, strides, scratch)
     check_owned(f, inputs, rows)
-    allocate_outputs(f, outputs, results, memory)
+    status, held, taken, thread = f.alloca("i64"), f.alloca("i64"), f.alloca("i64"), f.alloca("ptr")
+    f.store("i64", str(int(Status.ERROR)), status)
+    f.store("i64", "0", held)
+    allocate_outputs(f, outputs, results)
     bytes_ = f.word("%p", Program.ARENA)
     small = f.let(f"icmp sle i64 {bytes_}, {STACK_BYTES}")
     stack = f.array("i8", f.plus(f.either(small, "i64", bytes_, "0"), 64))
-    taken = f.alloca("i64")
     f.store("i64", f.let(f"ptrtoint ptr {stack} to i64"), taken)
     with f.when(f.let(f"xor i1 {small}, true")):
         f.store("i64", f.let(f"call i64 @ftrans_arena_take(i64 {bytes_})"), taken)
@@ -334,53 +346,112 @@ def execute() -> Code:
         f.store("i64", f.plus(f.load("i64", taken), 64), taken)
     arena = f.let(f"and i64 {f.plus(f.load('i64', taken), 63)}, -64")
     place_values(f, values, inputs, addresses, strides, arena, results, memory)
-    status, thread = f.alloca("i64"), f.alloca("ptr")
     f.store("i64", str(int(Status.DONE)), status)
+    f.do("call void @ftrans_blas_enter(ptr %p)")
     release = f.let(f"icmp ne i64 {f.word('%p', Program.RELEASE)}, 0")
     with f.when(release):
+        for_each(f, inputs, "%objects", "Py_IncRef")
+        f.store("i64", inputs, held)
         f.store("ptr", f.call("ptr", "PyEval_SaveThread"), thread)
-    blas = one_blas_thread(f)
     run_all(f, addresses, strides, values, arena, status)
-    with f.when(f.let(f"icmp sgt i32 {f.load('i32', blas)}, 1")):
-        f.do(f"call void {f.word('%p', Program.BLAS_SET, 'ptr')}(i32 {f.load('i32', blas)})")
     with f.when(release):
         f.call("void", "PyEval_RestoreThread", f"ptr {f.load('ptr', thread)}")
+    f.do("call void @ftrans_blas_leave(ptr %p)")
     with f.when(f.let(f"xor i1 {small}, true")):
         front = f.load("i64", taken)
         f.do(f"call void @ftrans_arena_give(i64 {f.let(f'sub i64 {front}, 64')})")
     f.stop_unless(f.is_(f.load("i64", status), int(Status.DONE)), "drop")
+    f.store("i64", str(int(Status.ERROR)), status)
     finish_outputs(f, outputs, results, memory)
-    f.ret(str(int(Status.DONE)))
+    f.store("i64", str(int(Status.DONE)), status)
+    f.branch("end")
     f.label("misfit")
     f.ret(str(int(Status.MISFIT)))
     f.label("memory")
     f.call("ptr", "PyErr_NoMemory")
-    f.store("i64", str(int(Status.ERROR)), status)
     f.branch("drop")
     f.label("drop")
-    with f.loop(outputs) as k:
-        made = f.at(results, k)
-        with f.when(f.let(f"icmp ne ptr {made}, null")):
-            f.call("void", "Py_DecRef", f"ptr {made}")
+    for_each(f, outputs, results, "Py_DecRef")
+    f.branch("end")
+    f.label("end")
+    for_each(f, f.load("i64", held), "%objects", "Py_DecRef")
     f.ret(f.load("i64", status))
-    f.label("failed")  # an output could not be made; the exception is set
-    f.ret(str(int(Status.ERROR)))
     return f
 
 
-def one_blas_thread(f: Code) -> str:
-    """Let BLAS use one thread, as programs have their own; gives where the number it had is kept, or 1.
+def for_each(f: Code, count: str, objects: str, function: str) -> None:
+    """Call Py_IncRef or Py_DecRef, which do nothing where there is no object yet."""
+    with f.loop(count) as k:
+        f.call("void", function, f"ptr {f.at(objects, k)}")
+
+
+def check_inputs(f: Code, inputs: str, rows: str, addresses: str, strides: str, scratch: str) -> None:
+    """Check all inputs, and find their addresses and strides."""
+    room, used = f.array("i64", f.word("%p", Program.DIMENSIONS)), f.alloca("i64")
+    f.store("i64", "0", used)
+    with f.loop(inputs) as k:
+        row = f.row(rows, k, Input.SIZE)
+        places = [f.element(t, x, k) for t, x in (("i64", addresses), ("ptr", strides), ("i64", scratch))]
+        arguments = ["%p", row, f.at("%objects", k), *places, f.element("i64", room, f.load("i64", used))]
+        f.store("i64", f.plus(f.load("i64", used), f.word(row, Input.NDIM)), used)
+        f.stop_unless(f.let(f"call i1 @ftrans_check_input({', '.join([f'ptr {x}' for x in arguments])})"), "misfit")
+
+
+# ---- the threads of BLAS ---------------------------------------------------------------------------------------------
+
+
+def blas_enter() -> Code:
+    """Let BLAS use one thread while programs with products run, as they have their own.
 
     Threads of BLAS wait for each other by turning in circles: where others want the cores too, a product of 0.2 ms took 30.
     """
-    kept = f.alloca("i32")
-    f.store("i32", "1", kept)
+    f = Code("void", "ftrans_blas_enter", "ptr %p")
     get = f.word("%p", Program.BLAS_GET, "ptr")
     with f.when(f.let(f"icmp ne ptr {get}, null")):
-        f.store("i32", f.let(f"call i32 {get}()"), kept)
-        with f.when(f.let(f"icmp sgt i32 {f.load('i32', kept)}, 1")):
-            f.do(f"call void {f.word('%p', Program.BLAS_SET, 'ptr')}(i32 1)")
-    return kept
+        users = f.load("i32", BLAS_USERS)
+        f.store("i32", f.let(f"add i32 {users}, 1"), BLAS_USERS)
+        with f.when(f.is_(users, 0, "i32")):
+            kept = f.let(f"call i32 {get}()")
+            f.store("i32", kept, BLAS_KEPT)
+            with f.when(f.let(f"icmp sgt i32 {kept}, 1")):
+                f.do(f"call void {f.word('%p', Program.BLAS_SET, 'ptr')}(i32 1)")
+    f.ret()
+    return f
+
+
+def blas_leave() -> Code:
+    """Give BLAS the threads that it had before the first of these programs, or has been given meanwhile."""
+    f = Code("void", "ftrans_blas_leave", "ptr %p")
+    with f.when(f.let(f"icmp ne i64 {f.word('%p', Program.BLAS_GET)}, 0")):
+        users, kept = f.let(f"sub i32 {f.load('i32', BLAS_USERS)}, 1"), f.load("i32", BLAS_KEPT)
+        f.store("i32", users, BLAS_USERS)
+        last = f.let(f"and i1 {f.is_(users, 0, 'i32')}, {f.let(f'icmp sgt i32 {kept}, 1')}")
+        with f.when(last):
+            f.do(f"call void {f.word('%p', Program.BLAS_SET, 'ptr')}(i32 {kept})")
+    f.ret()
+    return f
+
+
+def blas_threads() -> Code:
+    """Set the threads of BLAS by this function of its library: now, or when no program with products runs any more.
+
+    0: this process is a fork, in which none runs; it gets what is kept.
+    """
+    f = Code("void", "ftrans_blas_threads", "ptr %set, i64 %n")
+    users = f.load("i32", BLAS_USERS)
+    given, forked, busy = f.let("trunc i64 %n to i32"), f.is_("%n", 0), f.let(f"icmp sgt i32 {users}, 0")
+    with f.when(f.let(f"xor i1 {forked}, true")):
+        f.store("i32", given, BLAS_KEPT)
+        with f.when(f.let(f"xor i1 {busy}, true")):
+            f.do(f"call void %set(i32 {given})")
+    with f.when(f.let(f"and i1 {forked}, {busy}")):
+        f.store("i32", "0", BLAS_USERS)
+        f.do(f"call void %set(i32 {f.load('i32', BLAS_KEPT)})")
+    f.ret()
+    return f
+
+
+# ---- parts of a program ----------------------------------------------------------------------------------------------
 
 
 def check_owned(f: Code, inputs: str, rows: str) -> None:
@@ -427,18 +498,19 @@ def extent() -> Code:
     return f
 
 
-def allocate_outputs(f: Code, outputs: str, results: str, memory: str) -> None:
+def allocate_outputs(f: Code, outputs: str, results: str) -> None:
     """Make the arrays; scalars come when their values are known."""
     rows, empty = f.word("%p", Program.OUTPUT_ROWS, "ptr"), f.word("%p", Program.EMPTY, "ptr")
     with f.loop(outputs) as k:
+        f.store("ptr", "null", f.element("ptr", results, k))
+    with f.loop(outputs) as k:
         row, place = f.row(rows, k, Output.SIZE), f.element("ptr", results, k)
-        f.store("ptr", "null", place)
         with f.when(f.is_(f.word(row, Output.KIND), int(Made.ARRAY))):
             descr = f.word(row, Output.DESCR, "ptr")
             f.call("void", "Py_IncRef", f"ptr {descr}")
             ndim = f.let(f"trunc i64 {f.word(row, Output.NDIM)} to i32")
             made = f.let(f"call ptr {empty}(i32 {ndim}, ptr {f.word(row, Output.DIMS, 'ptr')}, ptr {descr}, i32 0)")
-            f.stop_unless(f.let(f"icmp ne ptr {made}, null"), "failed")
+            f.stop_unless(f.let(f"icmp ne ptr {made}, null"), "drop")
             f.store("ptr", made, place)
 
 
@@ -485,5 +557,5 @@ def finish_outputs(f: Code, outputs: str, results: str, memory: str) -> None:
         with f.when(f.is_(f.load("ptr", place), "null", "ptr")):
             value = f.element("{ double, double }", memory, k)
             made = f.let(f"call ptr @ftrans_finish_output(ptr %p, ptr {row}, ptr {value}, ptr {results})")
-            f.stop_unless(f.let(f"icmp ne ptr {made}, null"), "failed")
+            f.stop_unless(f.let(f"icmp ne ptr {made}, null"), "drop")
             f.store("ptr", made, place)

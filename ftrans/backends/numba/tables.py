@@ -18,12 +18,13 @@ from ...core.aval import Aval
 from ...lowering.group import Group
 from ...lowering.segment import Place, Segment
 from ...lowering.tape import RefusedError
-from . import blas, layout
+from . import layout, threads
 from .columns import ANY, UNSIGNED, Kind, Made, Program, Run, Where
 
 RELEASE = 50e-6  # seconds of work from which on the GIL is released
 INPUT = Place("in", 0)
 INT64 = (-(2**63), 2**63 - 1)
+PYTHON = {"float64": float, "int64": int, "bool": bool, "complex128": complex}
 PYTHON_MADE = {"f": Made.FLOAT, "i": Made.INT, "b": Made.BOOL, "c": Made.COMPLEX}
 
 
@@ -58,6 +59,9 @@ class Native:
         others = sorted(segment.places, key=lambda v: segment.places[v].where == "as")  # after what they refer to
         self.number |= {v: len(segment.ins) + k for k, v in enumerate(others)}
         self.order = list(segment.outs if wanted is None else wanted)
+        self.first: dict[int, int] = {}  # the first output that a variable is
+        for k, v in enumerate(self.order):
+            self.first.setdefault(v, k)
         self.overwritten = {p.number for p in segment.places.values() if p.where == "as" and p.number in segment.ins}
         required = self.required()
         bounds = self.bounds()
@@ -66,13 +70,13 @@ class Native:
             for k, v in enumerate(segment.ins)
         ]
         values = [self.value(v) for v in others]
-        outputs = [self.output(v, self.order.index(v), k) for k, v in enumerate(self.order)]
+        outputs = [self.output(v, self.first[v], k) for k, v in enumerate(self.order)]
         runs = [self.run(run) for run in segment.runs]
         table = [0] * Program.SIZE
         empty, scalar = layout.array_functions()
         release = segment.seconds > RELEASE or any([run.threads > 1 for run in segment.runs])
         products = any([g.kernel.coarse for g in segment.groups])
-        blas_get, blas_set = blas.thread_functions() if products else (0, 0)
+        blas_get, blas_set = threads.addresses() if products else (0, 0)
         for field, number in {
             Program.NDARRAY: id(np.ndarray), Program.INPUTS: len(inputs), Program.INPUT_ROWS: self.rows(inputs),
             Program.VALUES: len(self.number), Program.VALUE_ROWS: self.rows(values),
@@ -81,6 +85,7 @@ class Native:
             Program.ARENA: segment.arena, Program.RELEASE: release, Program.INT: id(int), Program.BOOL: id(bool),
             Program.TRUE: id(True), Program.FALSE: id(False), Program.EMPTY: empty, Program.SCALAR: scalar,
             Program.BLAS_GET: blas_get, Program.BLAS_SET: blas_set,
+            Program.DIMENSIONS: sum([segment.avals[v].ndim for v in segment.ins]),
         }.items():  # fmt: skip
             table[field] = number
         self.address = self.words(table)
@@ -134,12 +139,13 @@ class Native:
         self.keep.append(descr)
         needs = required if isinstance(required, int) else self.words(required)
         kind = Kind.SCALAR if a.shape == () else Kind.OWNED if v in self.overwritten else Kind.ARRAY
-        return [kind, 0 if type_ is None else id(type_), id(descr), a.ndim, dims, needs]
+        scalars = [id(a.dtype.type), id(PYTHON.get(a.dtype.name))]  # None is no object's class
+        return [kind, 0 if type_ is None else id(type_), *scalars, id(descr), a.ndim, dims, self.strides_of(a), needs]
 
     def value(self, v: int) -> list[int]:
         place, strides = self.segment.places[v], self.strides_of(self.segment.avals[v])
         if place.where == "out":
-            return [Where.OUTPUT, self.order.index(v), strides]
+            return [Where.OUTPUT, self.first[v], strides]
         if place.where == "as":
             return [Where.VALUE, self.number[place.number], strides]
         return [Where.ARENA, place.number, strides]  # a local one is moved by each thread
@@ -250,6 +256,8 @@ def set_runtime(addresses: dict[str, int]) -> None:
         set_threads = ctypes.CFUNCTYPE(None, ctypes.c_int64)(addresses["ftrans_set_threads"])
         set_threads(config.threads)
         watchers.setdefault("threads", []).append(set_threads)
+        threads.library("numpy")  # how many it has before programs run
+        threads.through[0] = ctypes.PYFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(addresses["ftrans_blas_threads"])
 
 
 def builtin(name: str, flags: int, table: Table) -> Any:
