@@ -26,7 +26,6 @@ from .roll import WHOLE, Piece, pieces
 from .segment import Segment
 from .tape import Item, overwritable
 
-
 LARGEST = 2048  # kernel calls in one native program, whose tables lie on the stack: threads may have half a megabyte
 
 

@@ -158,9 +158,9 @@ class Segment(KernelStep):
         given = {*self.ins, *self.outs}
         local = self.local(root, first, last, given)
         begin: dict[int, list[int]] = {}
-        for r in first:
+        for r, n in first.items():
             if r not in given and r not in local:
-                begin.setdefault(first[r], []).append(r)
+                begin.setdefault(n, []).append(r)
         for n, run in enumerate(self.runs):
             taken = [t for t in taken if t[2] >= n]
             if run.scratch_bytes:

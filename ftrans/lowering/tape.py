@@ -238,12 +238,15 @@ def finishing(j: Jaxpr) -> list[Any]:
         while (eqn := made.get(chain[-1])) is not None and is_view(eqn):
             chain.append(eqn.ins[0])
         chains.append(chain)
+    owned: dict[int, set[int]] = {}
+    for chain in chains:
+        owned.setdefault(chain[-1], set()).add(chain[0])
     todo = []
     for v, chain in zip(j.outs, chains, strict=True):
         root = chain[-1]
         shared = (
             root not in made  # an argument or a constant
-            or any([other[0] != v and other[-1] == root for other in chains])
+            or len(owned[root]) > 1
             or any([isinstance(made[w].op, Broadcast) for w in chain[:-1]])
             or j.avals[root].size != j.avals[v].size  # a part: do not keep the whole alive
         )
