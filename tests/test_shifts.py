@@ -173,3 +173,15 @@ def test_random_programs(seeds):
         u = np.random.default_rng(seed).normal(size=3000)
         for got, want in zip(compiled(seed, u), random_program(seed, u), strict=True):
             np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-9, err_msg=f"seed {seed}")
+
+
+def test_a_long_program_of_boxes_is_one_segment():
+    def steps(u):
+        for _ in range(100):
+            c = u[1:-1, 1:-1]
+            u = np.pad(c + 0.2 * (u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :-2] - 4.0 * c), 1)
+        return np.sum(u * u)
+
+    u = np.random.default_rng(3).normal(size=(60, 50))
+    slope = ft.jit(ft.grad(steps), compile="now")
+    np.testing.assert_allclose(slope(u), ft.grad(steps)(u), rtol=1e-9, atol=1e-12)

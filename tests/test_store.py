@@ -181,6 +181,7 @@ def test_shared_functions_are_loaded(folder, monkeypatch):
         return np.sum(np.sin(x) * np.cos(x) * np.tan(x) * np.exp(x) * np.log(x) * np.tanh(x)), x.max()
 
     forget()  # what other tests have compiled is not in this folder
+    monkeypatch.setattr(engine, "shared", {})
     ft.jit(f, compile="now")(Y)
     forget()
     monkeypatch.setattr(engine, "shared", {})

@@ -26,9 +26,6 @@ from .roll import WHOLE, Piece, pieces
 from .segment import Segment
 from .tape import Item, overwritable
 
-LARGEST = 2048  # kernel calls in one native program, whose tables lie on the stack: threads may have half a megabyte
-
-
 class Plan(list[Item]):
     """The items of a jaxpr in order: NumPy steps and groups. avals: of all variables, those made by the plan included."""
 
@@ -150,11 +147,13 @@ def shares(item: Item, members: Sequence[Item], wanted: set[int]) -> bool:
 
 
 def stretches(items: Sequence[Item]) -> Iterator[tuple[int, int]]:
-    """(start, end) of the longest stretches of groups, of at most LARGEST, and of what stands between them."""
+    """(start, end) of the longest stretches of groups, and of what stands between them.
+
+    They are not cut further: groups that write boxes of one array have to be in one segment.
+    """
     for _, members in itertools.groupby(range(len(items)), lambda n: isinstance(items[n], Group | Renamed)):
         numbers = list(members)
-        for k in range(0, len(numbers), LARGEST):
-            yield numbers[k], numbers[min(k + LARGEST, len(numbers)) - 1] + 1
+        yield numbers[0], numbers[-1] + 1
 
 
 def work(group: Group) -> float:
