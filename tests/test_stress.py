@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import multiprocessing
 import os
+import subprocess
 import sys
 import threading
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -40,9 +42,25 @@ def bits(result):
     return [np.asarray(x).tobytes() for x in ft.tree.leaves(result)]
 
 
-def in_another_process(seed):
-    """The bits of a fresh compile, in a process of its own."""
+def fresh_bits(seed):
+    """The bits of a fresh compile."""
     return bits(ft.jit(nested, compile="now")(X + seed))
+
+
+SCRIPT = f"""
+import multiprocessing, sys
+from concurrent.futures import ProcessPoolExecutor
+import numpy as np
+import ftrans as ft
+X = np.random.default_rng(0).normal(size=(300, 400))
+{inspect.getsource(inner)}
+{inspect.getsource(nested)}
+{inspect.getsource(bits)}
+{inspect.getsource(fresh_bits)}
+if __name__ == "__main__":
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context(sys.argv[1])) as pool:
+        print(list(pool.map(fresh_bits, range(4))) == eval(sys.stdin.read()))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -87,14 +105,21 @@ def test_the_number_of_threads_changes_no_bit(expected, threads):
             assert bits(compiled(X + k)) == bits(again(X + k)) == expected[k]
 
 
-def test_pools(expected):
+def test_pools_of_threads(expected):
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(lambda k: bits(compiled(X + k % 4)), range(32), timeout=TIMEOUT)) == expected * 8
-    for method in ("fork", "spawn"):
-        if method not in multiprocessing.get_all_start_methods():
-            continue
-        with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context(method)) as pool:
-            assert list(pool.map(in_another_process, range(4), timeout=TIMEOUT)) == expected
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_pools_of_processes(expected, method, tmp_path):
+    if method not in multiprocessing.get_all_start_methods():
+        pytest.skip(f"no {method} here")
+    script = tmp_path / "pool.py"
+    script.write_text(SCRIPT)
+    ran = subprocess.run(
+        [sys.executable, str(script), method], input=repr(expected), capture_output=True, text=True, timeout=TIMEOUT, check=False
+    )
+    assert ran.stdout == "True\n", ran.stderr
 
 
 def test_references_are_neither_lost_nor_kept():
