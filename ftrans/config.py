@@ -41,8 +41,9 @@ class Config:
     strict: raise at broadcasts that are rarely meant; see `ft.strict`.
     numpy_rank_promotion: "allow", "warn" or "raise" where operands differ in rank; see `ft.numpy_rank_promotion`.
     threads: how many threads large compiled programs use at most, for their products of matrices too: all cores by default. No
-        result of compiled code depends on it.
-    cache_size: how many traces, how many programs, and how many compiled kernels are kept at most (least recently used go first).
+        result of compiled code depends on it. Setting it also sets the threads of NumPy's and SciPy's BLAS.
+    cache_size: how many traces, how many programs, and how many compiled kernels are kept at most (least recently used go first);
+        of dtypes with shapes, and of operations with parameters, 4 times as many.
     cache_dir: where compiled kernels are kept for other processes; "" keeps none.
     cache_megabytes: how large that may become.
     """
