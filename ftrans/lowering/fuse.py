@@ -26,6 +26,7 @@ from .roll import WHOLE, Piece, pieces
 from .segment import Segment
 from .tape import Item, overwritable
 
+
 class Plan(list[Item]):
     """The items of a jaxpr in order: NumPy steps and groups. avals: of all variables, those made by the plan included."""
 
