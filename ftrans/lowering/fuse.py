@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -116,9 +117,9 @@ def realise(plan: Plan, backend: Any) -> list[Item]:
         start, end = todo.pop(0)
         members = [item for item in items[start:end] if isinstance(item, Group | Renamed)]
         wanted = {v for item in members for v in item.outs if last.get(v, -1) >= end}
-        shared = next((n for n in range(start, end) if shares(items[n], members, wanted)), None)
+        shared = first_shared(members, wanted)
         if shared is not None:  # it needs a view, or a copy, which NumPy makes
-            items[shared] = items[shared].eqns[0]  # type: ignore[union-attr]
+            items[start + shared] = members[shared].eqns[0]
             todo = [(start + a, start + b) for a, b in stretches(items[start:end])] + todo
         elif members:
             segment = Segment.of(members, plan.avals, wanted)
@@ -130,21 +131,23 @@ def realise(plan: Plan, backend: Any) -> list[Item]:
     return result
 
 
-def shares(item: Item, members: Sequence[Item], wanted: set[int]) -> bool:
-    """Whether an array by another shape cannot be that in a segment.
+def first_shared(members: Sequence[Group | Renamed], wanted: set[int]) -> int | None:
+    """The number of the first array by another shape that cannot be that in a segment.
 
     Others read it, and its memory is given to the segment or read by others too; or there is nothing but such arrays.
     """
-    if not isinstance(item, Renamed):
-        return False
     memory: dict[int, int] = {}
-    for other in members:
-        if isinstance(other, Renamed):
-            memory[other.outs[0]] = memory.get(other.ins[0], other.ins[0])
-    made = {v for other in members if isinstance(other, Group) for v in other.outs}
-    root = memory[item.outs[0]]
-    read = [v for v in wanted if memory.get(v, v) == root]
-    return not made or (item.outs[0] in wanted and (root not in made or len(read) > 1))
+    for item in members:
+        if isinstance(item, Renamed):
+            memory[item.outs[0]] = memory.get(item.ins[0], item.ins[0])
+    made = {v for item in members if isinstance(item, Group) for v in item.outs}
+    readers = Counter([memory.get(v, v) for v in wanted])
+    for n, item in enumerate(members):
+        if isinstance(item, Renamed):
+            v, root = item.outs[0], memory[item.outs[0]]
+            if not made or (v in wanted and (root not in made or readers[root] > 1)):
+                return n
+    return None
 
 
 def stretches(items: Sequence[Item]) -> Iterator[tuple[int, int]]:

@@ -193,10 +193,15 @@ class Maker:
         root, walk = self.access(v, shape)
         return root, walk if box is None else box.shifted(walk), 0
 
+    def source(self, v: int) -> tuple[int, Walk]:
+        """The array that a variable is read from, and how it is walked."""
+        ndim = self.avals[v].ndim
+        return self.walks.get(v) or (v, plain_walk(tuple(range(ndim)), ndim))
+
     def access(self, v: int, shape: tuple[int, ...]) -> tuple[int, Walk]:
         """What an operand reads, and how the iteration space walks it (NumPy's broadcasting included)."""
         a = self.avals[v]
-        root, walk = self.walks.get(v) or (v, plain_walk(tuple(range(a.ndim)), a.ndim))
+        root, walk = self.source(v)
         lead = len(shape) - a.ndim
         dims, steps = [], []
         for k, n in enumerate(shape):

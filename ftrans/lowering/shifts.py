@@ -21,7 +21,7 @@ from ..ops.indexing import Put
 from ..ops.structural import Concatenate, Convert
 from .group import Box, Group, Maker, Part
 from .loops import Kernel
-from .nest import Walk, plain_walk
+from .nest import Walk
 from .tape import Item
 
 BOXES = 81  # that a kernel is run on at most
@@ -125,8 +125,12 @@ def write_parts(rows: list[Row], make: Maker, avals: dict[int, Aval], outs: Sequ
 
 def is_plain(item: Item) -> TypeGuard[Group]:
     """Whether an item is an elementwise kernel with one result, all of which it writes."""
-    plain = isinstance(item, Group) and isinstance(item.kernel, Kernel) and not any(item.kernel.reduced)
-    return plain and len(item.outs) == 1 and not item.boxed and bool(item.eqns)  # type: ignore[union-attr]
+    return is_elementwise(item) and len(item.outs) == 1 and bool(item.eqns)
+
+
+def is_elementwise(item: Item) -> TypeGuard[Group]:
+    """Whether an item is an elementwise kernel over all of its results."""
+    return isinstance(item, Group) and isinstance(item.kernel, Kernel) and not any(item.kernel.reduced) and not item.boxed
 
 
 def is_assembly(item: Item, avals: dict[int, Aval]) -> TypeGuard[Group]:
@@ -195,7 +199,7 @@ def readable(rows: list[Row], make: Maker, avals: dict[int, Aval], outs: Sequenc
 
 def reads_elementwise(item: Item, v: int, make: Maker) -> bool:
     """Whether an item is an elementwise kernel over the shape of v, and reads v itself, no view of it."""
-    if not isinstance(item, Group) or not isinstance(item.kernel, Kernel) or any(item.kernel.reduced) or item.boxed:
+    if not is_elementwise(item):
         return False
     views = [u for eqn in item.eqns for u in eqn.ins if u in make.walks and make.walks[u][0] == v]
     return not views and all([a.shape == make.avals[v].shape for a in item.out_avals])
@@ -257,7 +261,7 @@ def part(
 ) -> Part:
     """What an assembled array is in a box."""
     box, v, axes = a.part_at(corner)
-    root, walk = make.walks.get(v) or (v, plain_walk(tuple(range(avals[v].ndim)), avals[v].ndim))
+    root, walk = make.source(v)
     if avals[root].ndim == 0:  # one number everywhere: a row of it is walked along the last axis
         last = len(sizes) - 1
         steps = tuple([int(k == last) for k in range(len(sizes))])

@@ -2,7 +2,7 @@
 
 native = Native(segment)                    # the tables of a segment, and what they point to
 run = native.on_list(slots)                 # run(list): True when done, False when an input does not fit, nothing done
-call = native.as_call(...)                  # a whole call from Python to Python; see jit/direct.py
+call = call_builtin(table, keep)            # a whole call from Python to Python; jit/direct.py makes its table
 """
 
 from __future__ import annotations
@@ -213,9 +213,8 @@ def contiguous_strides(a: Aval) -> list[int]:
 
 def segment_step(segment: Segment, slot_of: dict[int, int]) -> Callable[[list[Any]], None]:
     """The step of a tape that runs a segment; inputs whose layout does not fit are copied."""
-    native = Native(segment)
     inputs = [slot_of[v] for v in segment.ins]
-    run = native.on_list([*inputs, *[slot_of[v] for v in segment.outs]])
+    run = Native(segment).on_list([*inputs, *[slot_of[v] for v in segment.outs]])
     dtypes = [(s, np.dtype(segment.avals[v].dtype.name)) for s, v in zip(inputs, segment.ins, strict=True)]
 
     def step(e: list[Any]) -> None:
@@ -229,7 +228,6 @@ def segment_step(segment: Segment, slot_of: dict[int, int]) -> Callable[[list[An
         if not run(e):
             raise RefusedError
 
-    step.native = native  # type: ignore[attr-defined]
     return step
 
 

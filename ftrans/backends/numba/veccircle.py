@@ -59,6 +59,11 @@ def _circular(f: Real, x: str, shift: int) -> str:
     """sin(x + shift pi/2)."""
     high, low, bits = _quarter_turns(f, x)
     sine, _, cosine, _ = _sin_cos(f, high, low)
+    return in_quarter(f, sine, cosine, bits, shift)
+
+
+def in_quarter(f: Real, sine: str, cosine: str, bits: str, shift: int) -> str:
+    """The sine or the cosine of the rest of an angle, with its sign: that of so many quarter turns and `shift` more."""
     turns = f.integer("add", bits, shift)
     odd = f.integer("icmp ne", f.integer("and", turns, 1), 0)
     sign = f.integer("shl", f.integer("and", turns, 2), 62)

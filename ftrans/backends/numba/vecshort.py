@@ -10,7 +10,7 @@ intervals named.
 from __future__ import annotations
 
 from .real import INF, MAGIC, NAN, Real
-from .veccircle import PI_2
+from .veccircle import PI_2, in_quarter
 from .vecexp import INV_LN2, LN2
 from .veclog import SQRT_HALF_BITS, log_edges
 from .veclogistic import LOG1P_L, larger_and_gap
@@ -116,10 +116,7 @@ def _circular(f: Real, x: str, shift: int) -> str:
     z = f.mul(r, r)
     sine = f.fma(f.mul(z, r), f.horner(z, SIN_S), r)
     cosine = f.fma(f.mul(z, z), f.horner(z, COS_C), f.fma(z, f.const(-0.5), f.const(1.0)))
-    turns = f.integer("add", bits, shift)
-    odd = f.integer("icmp ne", f.integer("and", turns, 1), 0)
-    sign = f.integer("shl", f.integer("and", turns, 2), 62)
-    return f.from_bits(f.integer("xor", f.bits(f.select(odd, cosine, sine)), sign))
+    return in_quarter(f, sine, cosine, bits, shift)
 
 
 def sin(f: Real, x: str) -> str:
