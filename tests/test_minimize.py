@@ -260,6 +260,14 @@ def test_tolerances() -> None:
 # --- callbacks and progress
 
 
+@pytest.fixture
+def numpy_steps() -> Iterator[None]:
+    """No compiled code, which adds in another order: kernels that other tests have compiled would take over at the second call."""
+    with ft.config.set(jit="never"):
+        yield
+
+
+@pytest.mark.usefixtures("numpy_steps")
 @pytest.mark.parametrize("method", [*METHODS, ft.optim.sgd(0.005)])
 def test_callbacks(method: Any) -> None:
     seen: list[Any] = []
@@ -315,6 +323,7 @@ def test_progress_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
 # --- when it goes wrong
 
 
+@pytest.mark.usefixtures("numpy_steps")
 def test_a_learning_rate_that_is_too_large_is_named() -> None:
     with pytest.raises(errors.NonFiniteError) as caught:
         ft.optim.minimize(bowl, np.zeros(4), method="gd", learning_rate=1.0)

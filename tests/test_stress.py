@@ -69,6 +69,7 @@ def expected():
         return [bits(compiled(X + k)) for k in range(4)]
 
 
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")  # JAX, where other tests have imported it, warns of any fork
 def test_sixteen_threads_and_forks_in_the_middle(expected):
     wrong: list[int] = []
     stop = threading.Event()
